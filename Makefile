@@ -1,0 +1,46 @@
+# Every target sets itself up: a machine with Python >= 3.11, pip and make is enough.
+PYTHON ?= python3
+BIN := .venv/bin
+OUT ?= ceas-report
+
+.PHONY: report test lint format bench notebooks validate wheel clean
+
+report: .venv/core.stamp
+	$(BIN)/ceas report --out $(OUT)
+
+test: .venv/dev.stamp
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not validate"
+
+lint: .venv/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: .venv/dev.stamp
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv/core.stamp
+	$(BIN)/ceas bench
+
+notebooks: .venv/dev.stamp
+	CEAS_QUICK=1 $(BIN)/python -m pytest -q -p no:cacheprovider tests/run_notebooks.py
+
+validate: .venv/dev.stamp
+	$(BIN)/python -m pytest -q -m validate
+
+wheel: .venv/dev.stamp
+	$(BIN)/python -m build --wheel --no-isolation
+
+.venv/core.stamp: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q -c constraints.txt -e .
+	touch $@
+
+.venv/dev.stamp: .venv/core.stamp
+	$(BIN)/python -m pip install -q -c constraints.txt -e ".[dev]"
+	touch $@
+
+clean:
+	rm -rf .venv dist build .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

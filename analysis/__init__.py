@@ -1,0 +1,1 @@
+"""Error bars, critical points and plots for Monte Carlo data (analysis imports no other package of this project)."""

@@ -1,0 +1,1 @@
+"""Attention heads measured with the observables of critical systems."""

@@ -1,0 +1,83 @@
+"""Character data: a text that every machine has, its tokens, and the training / validation split."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+
+
+def default_text() -> str:
+    """About 0.46 MB of English prose and code: CPython's ``pydoc_data.topics``, joined in sorted order of its keys.
+
+    It differs a little between Python versions; a run's attributes carry its hash.
+    """
+    from pydoc_data import topics  # 0.5 MB, read only when asked for
+
+    return "".join(topics.topics[key] for key in sorted(topics.topics))
+
+
+def read_text(source: str | Path | None) -> str:
+    """The text itself for a str, the content of the UTF-8 file for a ``Path``, ``default_text()`` for None."""
+    if source is None:
+        return default_text()
+    if isinstance(source, Path):
+        return source.read_text(encoding="utf-8")
+    return source
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Tokens of a text: the first 90 % to train on, the last 10 % to validate on.
+
+    Attributes
+    ----------
+    characters : str
+        The vocabulary, sorted; token i is ``characters[i]``.
+    training, validation : ndarray of int64, shape (n_characters,)
+    digest : str
+        SHA-256 of the text in UTF-8.
+    """
+
+    characters: str
+    training: np.ndarray
+    validation: np.ndarray
+    digest: str
+
+
+def encode(text: str, characters: str) -> np.ndarray:
+    """Token numbers of ``text``, shape (n_characters,), for a sorted vocabulary; ValueError for a character outside it."""
+    points = np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32)
+    vocabulary = np.frombuffer(characters.encode("utf-32-le"), dtype=np.uint32)
+    tokens = np.minimum(np.searchsorted(vocabulary, points), len(vocabulary) - 1)
+    foreign = points[vocabulary[tokens] != points]
+    if foreign.size:
+        raise ValueError(
+            f"the text has the character {chr(foreign[0])!r}, which is not in the vocabulary of "
+            f"{len(characters)} characters; give a text that uses only those, or train on this one"
+        )
+    return tokens
+
+
+def corpus(source: str | Path | None, context: int) -> Corpus:
+    """Encode a text and split it, the last 10 % for validation.
+
+    Parameters
+    ----------
+    source : str, Path or None
+        A text, a UTF-8 file, or None for ``default_text()``.
+    context : int
+        Each part must hold at least ``context + 1`` characters, else ValueError.
+    """
+    text = read_text(source)
+    cut = len(text) - len(text) // 10
+    if min(cut, len(text) - cut) < context + 1:
+        raise ValueError(
+            f"the text has {len(text)} characters ({cut} to train on, {len(text) - cut} to validate on); each part needs "
+            f"at least context + 1 = {context + 1}: give a text of {10 * (context + 1)} or more, or a smaller context"
+        )
+    characters = "".join(sorted(set(text)))
+    tokens = encode(text, characters)
+    return Corpus(characters, tokens[:cut], tokens[cut:], sha256(text.encode("utf-8")).hexdigest())

@@ -1,0 +1,43 @@
+"""Ising and spin-glass Monte Carlo on flat, random and hyperbolic lattices.
+
+>>> import ising
+>>> model = ising.ferromagnet(ising.square(16))
+>>> data = ising.sample(model, [0.40, 0.44], ising.Schedule(warmup=200, draws=500), seed=1, progress=False)
+>>> data.energy.dims
+('beta', 'chain', 'draw')
+"""
+
+from importlib.metadata import version
+
+from . import exact
+from .flat import chain, complete, cubic, honeycomb, hypercubic, random_regular, square, triangular
+from .lattice import Lattice, from_bonds, from_networkx
+from .model import IsingModel, edwards_anderson, ferromagnet, from_matrix, hopfield, sherrington_kirkpatrick
+from .sample import sample, sample_sizes
+from .schedule import Schedule
+
+__version__ = version("ceas-physics")
+
+__all__ = [
+    "IsingModel",
+    "Lattice",
+    "Schedule",
+    "chain",
+    "complete",
+    "cubic",
+    "edwards_anderson",
+    "exact",
+    "ferromagnet",
+    "from_bonds",
+    "from_matrix",
+    "from_networkx",
+    "honeycomb",
+    "hopfield",
+    "hypercubic",
+    "random_regular",
+    "sample",
+    "sample_sizes",
+    "sherrington_kirkpatrick",
+    "square",
+    "triangular",
+]

@@ -1,0 +1,166 @@
+"""Lattices: a site count, a bond list and what is known about them; everything else is built on first use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Dimension = int | Literal["mean_field"] | None
+
+
+@dataclass(frozen=True, eq=False)
+class Momentum:
+    """The smallest momenta of a periodic lattice.
+
+    Attributes
+    ----------
+    layers
+        (n_axes, n_sites) int32: the integer coordinate of every site along each axis; the phase of a site is
+        2 pi layer / length.
+    length
+        Number of layers along an axis (L).
+    magnitude
+        The lattice momentum 2 sin(k_min / 2) of the second-moment correlation length, in units of 1/(bond length).
+    """
+
+    layers: NDArray[np.int32]
+    length: int
+    magnitude: float
+
+
+@dataclass(frozen=True, eq=False)
+class Lattice:
+    """An undirected simple graph with the facts the Monte Carlo and the scaling analysis need.
+
+    Attributes
+    ----------
+    n_sites
+        Number of sites.
+    name
+        Short name, such as ``"square(32)"``.
+    dimension
+        Integer dimension, ``"mean_field"`` for complete, random-regular and hyperbolic graphs, ``None`` if unknown.
+    attrs
+        Further facts (``L``, ``p``, ``q``, ``genus``, ...): plain numbers and strings.
+    """
+
+    n_sites: int
+    name: str
+    dimension: Dimension
+    _build_bonds: Callable[[], NDArray[np.int32]] = field(repr=False)
+    attrs: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    _build_coordinates: Callable[[], NDArray[np.float64]] | None = field(default=None, repr=False)
+    _build_momentum: Callable[[], Momentum] | None = field(default=None, repr=False)
+
+    @cached_property
+    def bonds(self) -> NDArray[np.int32]:
+        """(n_bonds, 2) int32: the two sites of every bond, each bond once."""
+        bonds = self._build_bonds()
+        bonds.setflags(write=False)
+        return bonds
+
+    @property
+    def n_bonds(self) -> int:
+        """Number of bonds."""
+        return len(self.bonds)
+
+    @cached_property
+    def coordinates(self) -> NDArray[np.float64] | None:
+        """(n_sites, dimension) positions for drawing, or None."""
+        return None if self._build_coordinates is None else self._build_coordinates()
+
+    @cached_property
+    def momentum(self) -> Momentum | None:
+        """The smallest momenta, or None where the graph has no translations."""
+        return None if self._build_momentum is None else self._build_momentum()
+
+    @cached_property
+    def _adjacency(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        ends = self.bonds.ravel()  # a0 b0 a1 b1 ...: half-edge e belongs to bond e // 2, its partner is e ^ 1
+        order = np.argsort(ends, kind="stable")
+        degree = np.bincount(ends, minlength=self.n_sites)
+        slot = np.arange(ends.size) - np.repeat(np.cumsum(degree) - degree, degree)
+        neighbors = np.full((self.n_sites, int(degree.max(initial=0))), -1, dtype=np.int32)
+        neighbor_bonds = neighbors.copy()
+        neighbors[ends[order], slot] = ends[order ^ 1]
+        neighbor_bonds[ends[order], slot] = order // 2
+        return neighbors, neighbor_bonds
+
+    @property
+    def neighbors(self) -> NDArray[np.int32]:
+        """(n_sites, max_degree) int32: neighbours of every site, padded with -1 at the end."""
+        return self._adjacency[0]
+
+    @property
+    def neighbor_bonds(self) -> NDArray[np.int32]:
+        """(n_sites, max_degree) int32: the bond behind every entry of `neighbors`, padded with -1."""
+        return self._adjacency[1]
+
+    @cached_property
+    def degree(self) -> NDArray[np.int32]:
+        """(n_sites,) int32: number of neighbours."""
+        return (self.neighbors >= 0).sum(axis=1, dtype=np.int32)
+
+
+def from_bonds(n_sites: int, bonds: ArrayLike, name: str = "graph", dimension: Dimension = None) -> Lattice:
+    """Any simple graph, with the bonds in the order given.
+
+    Parameters
+    ----------
+    n_sites
+        Number of sites, at least 1.
+    bonds
+        (n_bonds, 2) integers in [0, n_sites).
+    name, dimension
+        Carried along; see `Lattice`.
+
+    Raises
+    ------
+    ValueError
+        Shape, range, a self-loop or a repeated bond.
+
+    Examples
+    --------
+    >>> from_bonds(3, [(0, 1), (1, 2)]).neighbors.tolist()
+    [[1, -1], [0, 2], [1, -1]]
+    """
+    if n_sites < 1:
+        raise ValueError(f"n_sites must be >= 1, got {n_sites}")
+    array = np.asarray(bonds)
+    if array.size == 0:
+        array = np.empty((0, 2), dtype=np.int32)
+    if array.ndim != 2 or array.shape[1] != 2 or not np.issubdtype(array.dtype, np.integer):
+        raise ValueError(f"bonds must be integers of shape (n_bonds, 2), got {array.dtype} of shape {array.shape}")
+    if array.size and (array.min() < 0 or array.max() >= n_sites):
+        raise ValueError(f"bonds must name sites in [0, {n_sites}), got {array.min()} .. {array.max()}")
+    loops = np.flatnonzero(array[:, 0] == array[:, 1])
+    if loops.size:
+        raise ValueError(f"bond {loops[0]} joins site {array[loops[0], 0]} to itself; remove self-loops")
+    low, high = array.min(axis=1).astype(np.int64), array.max(axis=1).astype(np.int64)
+    key, counts = np.unique(low * n_sites + high, return_counts=True)
+    if (counts > 1).any():
+        twice = int(key[counts > 1][0])
+        raise ValueError(f"bond ({twice // n_sites}, {twice % n_sites}) is given more than once; add its couplings up")
+    frozen = np.array(array, dtype=np.int32)
+    return Lattice(n_sites, name, dimension, lambda: frozen)
+
+
+def from_networkx(graph: Any) -> Lattice:
+    """The graph of a `networkx.Graph`; sites are numbered in the order of ``graph.nodes``.
+
+    Raises
+    ------
+    ValueError
+        A directed graph, a multigraph or self-loops.
+    """
+    if graph.is_directed() or graph.is_multigraph():
+        raise ValueError("from_networkx takes an undirected simple Graph; use nx.Graph(graph) to make one")
+    index = {node: i for i, node in enumerate(graph.nodes)}
+    bonds = [(index[a], index[b]) for a, b in graph.edges]
+    return from_bonds(len(index), bonds, name=graph.name or "networkx")
