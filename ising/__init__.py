@@ -11,6 +11,7 @@ from importlib.metadata import version
 
 from . import exact
 from .flat import chain, complete, cubic, honeycomb, hypercubic, random_regular, square, triangular
+from .hyperbolic import SmallRadiusWarning, closed_hyperbolic
 from .lattice import Lattice, from_bonds, from_networkx
 from .model import IsingModel, edwards_anderson, ferromagnet, from_matrix, hopfield, sherrington_kirkpatrick
 from .sample import sample, sample_sizes
@@ -22,7 +23,9 @@ __all__ = [
     "IsingModel",
     "Lattice",
     "Schedule",
+    "SmallRadiusWarning",
     "chain",
+    "closed_hyperbolic",
     "complete",
     "cubic",
     "edwards_anderson",

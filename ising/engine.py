@@ -1,7 +1,7 @@
 """Work units: a block of chains that one thread carries from its first sweep to its last draw.
 
-`BitUnit` runs 64 chains a word (heat bath, couplings +-J, uniform field); `SpinUnit` runs everything else. Both have the
-same four methods, fill their own slice of the result arrays and own their random streams, so results do not depend on
+`BitUnit` runs 64 chains a word (heat bath, couplings +-J, uniform field); `SpinUnit` runs everything else. Both have
+the same methods, fill their own slice of the result arrays and own their random streams, so results do not depend on
 the number of threads.
 """
 
@@ -81,7 +81,7 @@ class _BitShared:
         lattice = model.lattice
         degrees, site_class = np.unique(lattice.degree, return_inverse=True)
         self.degrees = degrees.astype(np.int32)
-        opposed = np.atleast_1d(model.couplings < 0) if model.disordered else np.empty(0, dtype=bool)
+        opposed = np.less(model.couplings, 0) if model.disordered else np.empty(0, dtype=bool)
         bond_masks = np.where(opposed, kernels_bits.ONES, np.uint64(0))
         masks = np.zeros((0, 0), np.uint64)
         if model.disordered:
@@ -90,7 +90,7 @@ class _BitShared:
         self.graph = kernels_bits.BitGraph(
             lattice.neighbors, masks, site_class.astype(np.int32), lattice.bonds, bond_masks, order, start
         )
-        self.coupling = model.coupling_magnitude if model.disordered else model.couplings
+        self.coupling = float(np.abs(model.couplings).max()) if model.disordered else float(model.couplings)
 
 
 class BitUnit:

@@ -63,7 +63,7 @@ def triangular(L: int) -> Lattice:
 
 
 def honeycomb(L: int) -> Lattice:
-    """Honeycomb lattice of L x L two-site cells (degree 3) on a rhombic torus, L >= 3; site 2 (x L + y) + sublattice."""
+    """Honeycomb lattice of L x L two-site cells (degree 3) on a rhombic torus, L >= 3; site 2 (x L + y) + s."""
     _check_size(L)
 
     def bonds() -> NDArray[np.int32]:

@@ -188,7 +188,7 @@ def _check_radius(quotient: Quotient, radius: int, allow: bool) -> None:
     needed = 3 * radius // 2 + 1  # the smallest integer above 3/2 of the radius
     ball = next(islice(accumulate(sphere_sizes(p, q)), needed, None))
     rivals = [rival for rival in quotients(p, q, quotient.order) if rival.n_sites >= ball]  # it must have room
-    best = max(rivals, key=_radius, default=quotient)
+    best = max(rivals, key=lambda rival: (_radius(rival), rival.n_sites), default=quotient)
     if _radius(best) < needed:
         return
     message = (

@@ -1,12 +1,13 @@
 """Compiled: 64 independent chains in the bits of a word, any graph, couplings +-J, uniform field.
 
-`spins[site, column]` is a uint64 word: bit k is chain k of that column (1 is up); a column is one (beta, word) pair with
-its own random stream. All loops over columns are innermost, so that LLVM vectorises them.
+`spins[site, column]` is a uint64 word: bit k is chain k of that column (1 is up); a column is one (beta, word) pair
+with its own random stream. All loops over columns are innermost, so that LLVM vectorises them.
 
-A heat-bath decision needs P(up | number of up neighbours). The count is made with bit-sliced adders; the threshold's
-binary digits are XORs of monomials in the count's bits (`tables.py`); a uniform number is drawn digit by digit, from the
-most significant on, for all 64 lanes at once, until its first difference from the threshold is known in every lane.
-A column's stream advances only while that column has undecided lanes, so its numbers do not depend on its neighbours.
+A heat-bath decision needs P(up | number of up neighbours). The count is made with bit-sliced adders; the binary digits
+of the threshold are XORs of monomials in the bits of the count (`tables.py`); a uniform number is drawn digit by digit,
+from the most significant on, for all 64 lanes at once, until its first difference from the threshold is known in every
+lane. A column's stream advances only while that column has undecided lanes, so its numbers do not depend on the columns
+beside it.
 """
 
 from __future__ import annotations

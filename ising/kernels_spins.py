@@ -137,9 +137,9 @@ def swendsen_wang_step(spins, rng, graph, idle, scratch):  # type: ignore[no-unt
 
 @njit(cache=True, nogil=True)
 def wolff_cluster(spins, rng, graph, idle, scratch):  # type: ignore[no-untyped-def]
-    """Grow one Wolff cluster and flip it; returns the number of sites visited. scratch (2, n_sites + 1) int32, row 1 zero.
+    """Grow one Wolff cluster and flip it; returns the number of sites visited.
 
-    A cluster that reaches the ghost spin keeps its spins (the ghost is never flipped).
+    scratch (2, n_sites + 1) int32, its row 1 zero. A cluster that reaches the ghost spin keeps its spins.
     """
     members, marked = scratch[0], scratch[1]
     members[0] = _site(rng, spins.size)
@@ -186,8 +186,8 @@ def sweep(update, spins, rng, graph, beta, idle, n_clusters, scratch):  # type: 
 def warm_up(update, spins, rng, graph, beta, idle, n_clusters, n_sweeps):  # type: ignore[no-untyped-def]
     """Sweeps without measuring, in place for every chain of spins (n_chains, n_sites).
 
-    For Wolff a sweep here goes on until n_sites spins are visited, and n_clusters (n_chains,) becomes the mean number of
-    clusters that took, over the second half; sampling then keeps that number fixed.
+    For Wolff a sweep here goes on until n_sites spins are visited, and n_clusters (n_chains,) becomes the mean number
+    of clusters that took, over the second half; sampling then keeps that number fixed.
     """
     scratch = np.zeros((2, spins.shape[1] + 1), np.int32)
     for chain in range(spins.shape[0]):
@@ -206,7 +206,7 @@ def warm_up(update, spins, rng, graph, beta, idle, n_clusters, n_sweeps):  # typ
 
 @njit(cache=True, nogil=True)
 def measure(spins, graph, weighted, waves, out):  # type: ignore[no-untyped-def]
-    """out[0] = energy of the bonds (weights 1 if not weighted), out[1] = sum s, out[2] = sum h s, out[3] = |amplitude|^2."""
+    """Write bond energy (weights 1 if not weighted), sum s, sum h s, |Fourier amplitude|^2 to out (4,)."""
     bond_sum = 0.0
     for bond in range(graph.bonds.shape[0]):
         product = spins[graph.bonds[bond, 0]] * spins[graph.bonds[bond, 1]]

@@ -1,0 +1,102 @@
+"""What `sample` accepts; every refusal says what was given, what is allowed and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .engine import PAIR_OBSERVABLES, UPDATE_CODES
+from .model import IsingModel
+from .schedule import Schedule
+
+MAX_RESULT_BYTES = 2 * 2**30
+CLUSTER_WINS_FROM = 400  # sites: below, 64 heat-bath chains a word decorrelate faster per second than a cluster step
+
+
+def check_models(models: Sequence[IsingModel]) -> None:
+    """At least one IsingModel, all on one lattice object."""
+    if not models:
+        raise ValueError("sample needs at least one model, got an empty sequence")
+    for one in models:
+        if not isinstance(one, IsingModel):
+            raise ValueError(f"model must be an IsingModel (or several on one lattice), got {type(one).__name__}")
+        if one.lattice is not models[0].lattice:
+            raise ValueError("all models of one call must share one lattice object")
+
+
+def check_beta(beta: ArrayLike) -> NDArray[np.float64]:
+    """Betas as a checked (n,) array."""
+    betas = np.atleast_1d(np.asarray(beta, dtype=np.float64))
+    if betas.ndim != 1 or betas.size == 0:
+        raise ValueError(f"beta must be a number or a non-empty list of numbers, got shape {betas.shape}")
+    bad = betas[~(np.isfinite(betas) & (betas >= 0))]
+    if bad.size:
+        raise ValueError(f"beta must be finite and >= 0, got {bad[0]}; use J < 0 for an antiferromagnet")
+    if np.unique(betas).size < betas.size:
+        raise ValueError("beta holds a value twice; ask for more chains instead")
+    return betas
+
+
+def choose_update(model: IsingModel, update: str) -> tuple[str, str]:
+    """The update that runs, and why."""
+    if update != "auto":
+        if update not in UPDATE_CODES:
+            raise ValueError(f"update must be 'auto' or one of {', '.join(UPDATE_CODES)}, got {update!r}")
+        return update, "asked for"
+    plain = not model.disordered and float(model.couplings) > 0 and not model.has_field
+    if plain and model.lattice.n_sites >= CLUSTER_WINS_FROM and model.lattice.dimension != 1:
+        return "swendsen_wang", f"ferromagnet without field, {model.lattice.n_sites} >= {CLUSTER_WINS_FROM} sites"
+    why = "few sites or one dimension" if plain else "a field or competing couplings, where clusters do not help"
+    return "heat_bath", why
+
+
+def check_observables(model: IsingModel, chains: int, wanted: Iterable[str] | None) -> list[str]:
+    """The observables that will be measured."""
+    available = ["energy", "magnetization"]
+    momentum = model.lattice.momentum is not None
+    if momentum:
+        available.append("structure_factor")
+    if model.disordered and chains > 1:
+        available += ["overlap", "link_overlap"] + ["overlap_k"] * momentum
+    names = available if wanted is None else list(wanted)
+    unknown = [name for name in names if name not in available]
+    if unknown or not names:
+        raise ValueError(f"observables must be among {available} for this model, got {names}")
+    if chains > 1 and chains % 2 and any(name in PAIR_OBSERVABLES for name in names):
+        raise ValueError(f"overlaps pair chains (2k, 2k + 1): chains must be even, got {chains}")
+    return names
+
+
+def check_memory(
+    names: list[str], disorder: int, n_beta: int, chains: int, schedule: Schedule, n_sites: int, configurations: int
+) -> None:
+    """Refuse results that do not fit."""
+    if configurations < 0:
+        raise ValueError(f"configurations must be >= 0, got {configurations}")
+    series = 8 * len(names) * disorder * n_beta * chains * schedule.draws
+    kept = disorder * n_beta * chains * n_sites * (schedule.draws // configurations) if configurations else 0
+    if series + kept > MAX_RESULT_BYTES:
+        raise ValueError(
+            f"the result would take {(series + kept) / 2**30:.1f} GiB, above the 2 GiB limit: use fewer draws with a "
+            "larger thin=, fewer observables=, or keep fewer configurations="
+        )
+
+
+def check_initial(initial: Any, n_beta: int, chains: int, n_sites: int) -> Any:
+    """A name, or spins broadcast to (beta, chain, site)."""
+    if isinstance(initial, str):
+        if initial not in ("random", "up"):
+            raise ValueError(f"initial must be 'random', 'up' or an array of +-1 spins, got {initial!r}")
+        return initial
+    spins = np.asarray(initial)
+    if not (np.abs(spins) == 1).all():
+        raise ValueError("initial spins must be +1 or -1")
+    try:
+        return np.broadcast_to(spins.astype(np.int8), (n_beta, chains, n_sites))
+    except ValueError:
+        raise ValueError(
+            f"initial spins must broadcast to (beta, chain, site) = {(n_beta, chains, n_sites)}, got {spins.shape}"
+        ) from None

@@ -1,0 +1,93 @@
+"""Runs work units on a thread pool, with progress and a clean stop."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from .engine import Arrays, Unit
+from .schedule import Schedule
+
+MAX_FINAL_SPINS = 10**7
+
+
+class Kept:
+    """The configurations a run keeps: every k-th draw, and the last if there is room."""
+
+    def __init__(self, disorder: int, n_beta: int, chains: int, n_sites: int, draws: int, every: int) -> None:
+        self.every = every
+        block = (disorder, n_beta, chains)
+        self.draws = np.arange(every - 1, draws, every) if every else np.empty(0, int)
+        self.some = np.empty((*block, self.draws.size, n_sites), np.int8) if every else None
+        room = disorder * n_beta * chains * n_sites <= MAX_FINAL_SPINS
+        self.last = np.empty((*block, n_sites), np.int8) if room else None
+
+    def store(self, index: int, unit: Unit, done: int, final: bool) -> None:
+        """Copy the present spins of a unit if draw number `done` is one to keep."""
+        if self.some is not None and done % self.every == 0:
+            for b, first, spins in unit.configurations():
+                self.some[index, b, first : first + len(spins), done // self.every - 1] = spins
+        if final and self.last is not None:
+            for b, first, spins in unit.configurations():
+                self.last[index, b, first : first + len(spins)] = spins
+
+
+def drive(
+    units: list[tuple[int, Unit]],
+    results: list[Arrays],
+    schedule: Schedule,
+    kept: Kept,
+    progress: bool,
+    threads: int | None,
+) -> None:
+    """Run all units on a thread pool; Ctrl-C stops them within a fraction of a second."""
+    if threads is not None and threads < 1:
+        raise ValueError(f"threads must be >= 1, got {threads}")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    stop = threading.Event()
+    lock = threading.Lock()
+    total = len(units) * schedule.sweeps
+    with tqdm(total=total, disable=not progress, unit="sweep", unit_scale=True, desc="sampling", leave=False) as bar:
+
+        def advance(n: int) -> None:
+            with lock:
+                bar.update(n)
+
+        def work(index: int, unit: Unit) -> None:
+            for n in _chunks(schedule.warmup, schedule.warmup if unit.whole_warm_up else 0, stop):
+                unit.warm_up(n)
+                advance(n)
+            done = 0
+            for n in _chunks(schedule.draws, kept.every, stop):
+                unit.draw(results[index], done, done + n, schedule.thin)
+                done += n
+                kept.store(index, unit, done, done == schedule.draws)
+                advance(n * schedule.thin)
+
+        with ThreadPoolExecutor(threads or cores) as pool:
+            jobs = [pool.submit(work, index, unit) for index, unit in units]
+            try:
+                for job in jobs:
+                    job.result()
+            except BaseException:
+                stop.set()
+                pool.shutdown(cancel_futures=True)
+                raise
+
+
+def _chunks(total: int, fixed: int, stop: threading.Event) -> Iterable[int]:
+    """Split a run into pieces of about 0.1 s (or of a fixed length), so that progress shows and Ctrl-C works."""
+    done, size = 0, fixed or 8
+    while done < total and not stop.is_set():
+        n = min(size, total - done)
+        started = time.perf_counter()
+        yield n
+        done += n
+        if not fixed and time.perf_counter() - started < 0.1:
+            size *= 2

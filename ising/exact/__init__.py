@@ -1,0 +1,32 @@
+"""Exact answers only: what the samplers are tested against.
+
+Functions that return several quantities return an xarray.Dataset over `beta` whose variables have the names and
+conventions of `analysis.summarize` (energy and specific heat per site, `log_z` = ln Z per site), so the two subtract.
+"""
+
+from .enumeration import enumerate_model
+from .solvable import bethe_critical_beta, curie_weiss, random_energy_model, ring
+from .square import (
+    HONEYCOMB_CRITICAL_BETA,
+    SQUARE_CRITICAL_BETA,
+    TRIANGULAR_CRITICAL_BETA,
+    kaufman,
+    onsager_energy,
+    onsager_magnetization,
+    onsager_specific_heat,
+)
+
+__all__ = [
+    "HONEYCOMB_CRITICAL_BETA",
+    "SQUARE_CRITICAL_BETA",
+    "TRIANGULAR_CRITICAL_BETA",
+    "bethe_critical_beta",
+    "curie_weiss",
+    "enumerate_model",
+    "kaufman",
+    "onsager_energy",
+    "onsager_magnetization",
+    "onsager_specific_heat",
+    "random_energy_model",
+    "ring",
+]
