@@ -14,8 +14,8 @@ def integrated_autocorrelation_time(series: ArrayLike) -> float:
 
     White noise has tau = 1, an AR(1) process of coefficient a has (1 + a) / (1 - a). The sum is cut by Sokal's window,
     the smallest M with M >= 5 tau(M). The autocovariance is averaged over chains about the mean of all chains, so that
-    chains which have settled in different places show up as a long tau. When no window fits into the chains, every chain
-    counts as one independent draw: tau is the number of draws, a lower bound. A constant series has tau = 1.
+    chains which have settled in different places show up as a long tau. When no window fits into the chains, every
+    chain counts as one independent draw: tau is the number of draws. A constant series has tau = 1.
 
     Made for Monte Carlo series, whose rho is mostly positive; a strongly anticorrelated one is not resolved.
 

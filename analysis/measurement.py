@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from .moments import Array, Series, autocorrelation_times, block_moments, leave_one_block_out, leave_one_realisation_out
-from .resampling import block_counts, block_starts
+from .moments import Series, autocorrelation_times, block_moments, leave_one_block_out, leave_one_realisation_out
+from .resampling import Array, block_counts, block_starts
 
 Data = xr.Dataset | Sequence[xr.Dataset]
 
@@ -33,8 +33,10 @@ class Measurement:
     ----------
     label
         Value of the coordinate ``L``, a number or a string; None when the data has none.
-    n_sites, length, momentum
-        Number of sites, L as a number and 2 sin(k_min / 2); NaN where undefined.
+    n_sites
+        Number of sites.
+    length, momentum
+        L as a number and 2 sin(k_min / 2); NaN where undefined.
     beta
         (n_beta,) inverse temperatures.
     moments
@@ -46,7 +48,7 @@ class Measurement:
     """
 
     label: Any
-    n_sites: float
+    n_sites: int
     length: float
     momentum: float
     beta: Array
@@ -54,6 +56,10 @@ class Measurement:
     tau: dict[str, Array]
     n_chains: int
     n_draws: int
+
+    def has(self, name: str) -> bool:
+        """Whether the moment, or the finite number ``momentum`` or ``length``, is there."""
+        return name in self.moments or bool(np.isfinite(getattr(self, name, np.nan)))
 
 
 def measure(data: Data) -> list[Measurement]:
@@ -71,13 +77,23 @@ def measure(data: Data) -> list[Measurement]:
 
 def split_sizes(data: Data) -> list[xr.Dataset]:
     """One dataset per size: a list as it is, a dataset with dimension ``L`` taken apart, any other as the only size."""
-    if isinstance(data, xr.Dataset):
-        return [data.isel(L=i) for i in range(data.sizes["L"])] if "L" in data.dims else [data]
-    if len(data) == 0:
-        raise ValueError("data must hold at least one dataset, got an empty list")
-    if any("L" not in size.coords or size["L"].ndim for size in data):
-        raise ValueError("every dataset of a list needs a scalar coordinate L: use data.assign_coords(L=...)")
-    return list(data)
+    if isinstance(data, xr.Dataset) and "L" not in data.dims:
+        return [data]
+    sizes = [data.isel(L=i) for i in range(data.sizes["L"])] if isinstance(data, xr.Dataset) else list(data)
+    if len(sizes) == 0:
+        raise ValueError("data must hold at least one size, got none")
+    if any("L" not in size.coords or size["L"].ndim for size in sizes):
+        raise ValueError("every size needs a scalar coordinate L (a number or a label): use data.assign_coords(L=...)")
+    return sizes
+
+
+def join_sizes(tables: list[xr.Dataset], data: Data) -> xr.Dataset:
+    """One table for all sizes, along L where the data has sizes, with the attributes that all the data share."""
+    shared = [xr.Dataset(attrs=size.attrs) for size in split_sizes(data)]
+    attrs = xr.merge(shared, combine_attrs="drop_conflicts").attrs
+    one_size = isinstance(data, xr.Dataset) and "L" not in data.dims
+    table = tables[0] if one_size else xr.concat(tables, "L", join="outer", coords=["n_sites"], compat="equals")
+    return table.assign_attrs(attrs)
 
 
 def _measure_size(data: xr.Dataset) -> Measurement:
@@ -89,7 +105,7 @@ def _measure_size(data: xr.Dataset) -> Measurement:
     leave_one_out = leave_one_block_out if n_realisations == 1 else leave_one_realisation_out
     return Measurement(
         label=data["L"].item() if "L" in data.coords else None,
-        n_sites=float(data["n_sites"]),
+        n_sites=int(data["n_sites"]),
         length=_length(data),
         momentum=float(data["momentum"]) if "momentum" in data.coords else np.nan,
         beta=np.asarray(data["beta"], dtype=np.float64),
@@ -104,7 +120,9 @@ def _series(data: xr.Dataset) -> Series:
     """The observables the data has, each as an array (disorder, beta, chain, draw)."""
     missing = [dim for dim in SERIES_DIMS[1:] if dim not in data.dims]
     if missing:
-        raise ValueError(f"data must have the dimensions beta, chain and draw, got {dict(data.sizes)}: {missing} missing")
+        raise ValueError(
+            f"data must have the dimensions beta, chain and draw, got {dict(data.sizes)}: {missing} missing"
+        )
     if "n_sites" not in data.coords:
         raise ValueError("data must have a coordinate n_sites: use data.assign_coords(n_sites=...)")
     names = [name for name in OBSERVABLES if name in data]
@@ -120,8 +138,9 @@ def _series(data: xr.Dataset) -> Series:
 
 
 def _length(data: xr.Dataset) -> float:
-    """L as a number: the coordinate, else the attribute, else NaN (labels have no length)."""
-    value = data["L"].item() if "L" in data.coords else data.attrs.get("L", np.nan)
+    """L as a number: the coordinate, else the attribute L or lattice_L, else NaN (labels have no length)."""
+    facts = {"L": data.attrs.get("lattice_L", np.nan)} | data.attrs
+    value = data["L"].item() if "L" in data.coords else facts["L"]
     return np.nan if isinstance(value, str) else float(value)
 
 

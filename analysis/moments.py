@@ -8,31 +8,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .autocorrelation import integrated_autocorrelation_time
-from .resampling import block_means, leave_one_out
+from .resampling import Array, block_means, leave_one_out
 
-Array = NDArray[np.float64]
 Series = dict[str, NDArray[Any]]
 
 
 def autocorrelation_times(series: Series) -> dict[str, Array]:
     """Integrated autocorrelation times of energy, |m| and m: (disorder, beta) each."""
-    transforms = {
-        "energy": ("energy", np.asarray),
-        "magnetization_abs": ("magnetization", np.abs),
-        "magnetization": ("magnetization", np.asarray),
-    }
     times = {}
-    for name, (source, transform) in transforms.items():
-        if source in series:
-            shape = series[source].shape[:2]
-            flat = [integrated_autocorrelation_time(transform(series[source][i])) for i in np.ndindex(shape)]
-            times[name] = np.reshape(flat, shape)
+    if "energy" in series:
+        times["energy"] = _times(series["energy"])
+    if "magnetization" in series:
+        times["magnetization_abs"] = _times(series["magnetization"], absolute=True)
+        times["magnetization"] = _times(series["magnetization"])
     return times
+
+
+def _times(values: NDArray[Any], absolute: bool = False) -> Array:
+    planes = (values[index] for index in np.ndindex(values.shape[:2]))
+    times = [integrated_autocorrelation_time(np.abs(plane) if absolute else plane) for plane in planes]
+    return np.reshape(times, values.shape[:2])
 
 
 def powers(observables: dict[str, Array]) -> dict[str, Array]:
     """The series whose means are the raw moments: e, e^2, |m|, m^2, m^4, F."""
-    series = {}
+    series: dict[str, Array] = {}
     if "energy" in observables:
         energy = observables["energy"]
         series |= {"energy": energy, "energy_squared": energy * energy}
@@ -50,7 +50,9 @@ def block_moments(series: Series, starts: NDArray[np.intp]) -> dict[str, Array]:
     shape = next(iter(series.values())).shape[:2]
     rows: list[dict[str, Array]] = []
     for index in np.ndindex(shape):
-        plane = {name: values[index].astype(np.float64, copy=False) for name, values in series.items()}
+        plane: dict[str, Array] = {
+            name: values[index].astype(np.float64, copy=False) for name, values in series.items()
+        }
         rows.append({name: block_means(power, starts) for name, power in powers(plane).items()})
     return {name: np.reshape([row[name] for row in rows], (*shape, -1)) for name in rows[0]}
 

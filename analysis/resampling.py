@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
+
+Array = NDArray[np.floating[Any]]
 
 BLOCKS = 64
 FEWEST_BLOCKS = 8
@@ -13,8 +17,8 @@ TAU_PER_BLOCK = 10.0
 def block_starts(n_chains: int, n_draws: int, tau: float) -> NDArray[np.intp]:
     """First draw of each block of a chain; blocks never run across chains.
 
-    Every chain is cut into ceil(64 / n_chains) blocks, fewer where a block would be shorter than 10 tau, but never so few
-    that less than 8 blocks remain in all.
+    Every chain is cut into ceil(64 / n_chains) blocks, fewer where a block would be shorter than 10 tau, but never so
+    few that less than 8 blocks remain in all.
 
     Parameters
     ----------
@@ -40,7 +44,7 @@ def block_counts(n_chains: int, n_draws: int, starts: NDArray[np.intp]) -> NDArr
     return np.tile(np.diff(starts, append=n_draws), n_chains)
 
 
-def block_means(series: NDArray[np.float64], starts: NDArray[np.intp]) -> NDArray[np.float64]:
+def block_means(series: Array, starts: NDArray[np.intp]) -> Array:
     """Mean of each block of (chain, draw) data: (n_chains * len(starts),); exact for a constant series."""
     n_chains, n_draws = series.shape
     first = series[0, 0]
@@ -48,7 +52,7 @@ def block_means(series: NDArray[np.float64], starts: NDArray[np.intp]) -> NDArra
     return first + sums.ravel() / block_counts(n_chains, n_draws, starts)
 
 
-def leave_one_out(means: NDArray[np.float64], counts: NDArray[np.intp]) -> NDArray[np.float64]:
+def leave_one_out(means: Array, counts: NDArray[np.intp]) -> Array:
     """Mean of all blocks, then the means without one block each.
 
     Parameters
@@ -70,14 +74,14 @@ def leave_one_out(means: NDArray[np.float64], counts: NDArray[np.intp]) -> NDArr
     return np.moveaxis(reference + np.concatenate([total / counts.sum(), without], axis=-1), -1, 0)
 
 
-def jackknife_covariance(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+def jackknife_covariance(a: Array, b: Array) -> Array:
     """Jackknife covariance, (B - 1) / B sum_b (a_b - mean a)(b_b - mean b), over the B replicas of the first axis."""
     n_blocks = len(a)
     product = (a - a.mean(axis=0)) * (b - b.mean(axis=0))
     return np.asarray((n_blocks - 1) / n_blocks * product.sum(axis=0))
 
 
-def jackknife_error(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+def jackknife_error(rows: Array) -> Array:
     """Jackknife error of values laid out as in `leave_one_out`: (1 + block, ...) -> (...).
 
     The estimate that belongs to it is row 0, the plain function of the means of all the data. Its bias is of order

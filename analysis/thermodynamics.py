@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from .measurement import Data, Measurement, measure, split_sizes
-from .moments import Array
-from .resampling import jackknife_error
+from .measurement import Data, Measurement, join_sizes, measure
+from .resampling import Array, jackknife_error
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,8 @@ def _ratio(numerator: Array, denominator: Array) -> Array:
     return np.divide(numerator, denominator, out=np.full_like(numerator, np.nan), where=denominator > 0.0)
 
 
+TAU_ATTRS = {"units": "draws", "formula": "1 + 2 sum_t rho(t)  (white noise: 1)"}
+ESS_ATTRS = {"units": "draws", "formula": "chains x draws / tau"}
 XI_FORMULA = "sqrt(max(N <m^2> / F(k_min) - 1, 0)) / (2 sin(k_min / 2))"
 
 QUANTITIES = {
@@ -64,13 +65,17 @@ QUANTITIES = {
     ),
     "binder": Quantity("Binder cumulant U4", "1", "1 - <m^4> / (3 <m^2>^2)", ("m2",), _binder),
     "xi": Quantity(
-        "second-moment correlation length", "bond lengths", XI_FORMULA, ("m2", "structure_factor"), _correlation_length
+        "second-moment correlation length",
+        "bond lengths",
+        XI_FORMULA,
+        ("m2", "structure_factor", "momentum"),
+        _correlation_length,
     ),
     "xi_over_L": Quantity(
         "second-moment correlation length over L",
         "1",
         f"{XI_FORMULA} / L",
-        ("m2", "structure_factor"),
+        ("m2", "structure_factor", "momentum", "length"),
         lambda run: _correlation_length(run) / run.length,
     ),
 }
@@ -81,8 +86,8 @@ def summarize(data: Data) -> xr.Dataset:
 
     Every X is the plain function of the raw moments of all draws; X_error is the jackknife error of that function over
     blocks of chains and draws (no bias correction: the bias is of relative order tau / n). With several realisations of
-    the disorder, thermal averages and variances are taken within each realisation, then averaged, and the jackknife runs
-    over realisations; tau_X is the slowest realisation's. Formulas and units are in the attributes of each variable.
+    the disorder, thermal averages and variances are taken within each realisation, then averaged, and the jackknife
+    runs over realisations; tau_X is the slowest realisation's. Formulas and units are in each variable's attributes.
 
     Parameters
     ----------
@@ -116,11 +121,7 @@ def summarize(data: Data) -> xr.Dataset:
     >>> float(table["susceptibility"][0]), table["susceptibility"].attrs["formula"]
     (25.0, 'N <m^2>  (no factor beta)')
     """
-    tables = [_tabulate(run) for run in measure(data)]
-    several = "L" in tables[0].coords and not (isinstance(data, xr.Dataset) and "L" not in data.dims)
-    table = xr.concat(tables, "L", join="outer", coords="minimal", compat="equals") if several else tables[0]
-    attrs = xr.merge([size.attrs_only for size in []]).attrs if False else _common_attrs(data)
-    return table.assign_attrs(attrs)
+    return join_sizes([_tabulate(run) for run in measure(data)], data)
 
 
 def evaluate(run: Measurement, name: str) -> Array:
@@ -133,7 +134,27 @@ def evaluate(run: Measurement, name: str) -> Array:
     """
     if name not in QUANTITIES:
         raise ValueError(f"quantity must be one of {', '.join(QUANTITIES)}, got {name!r}")
-    missing = [moment for moment in QUANTITIES[name].needs if moment not in run.moments]
+    missing = [need for need in QUANTITIES[name].needs if not run.has(need)]
     if missing:
-        raise ValueError(f"{name} needs a variable that the data lacks ({', '.join(missing)}): sample it")
+        raise ValueError(
+            f"{name} needs {', '.join(missing)}, which the data does not have: sample it, or choose another"
+        )
     return QUANTITIES[name].evaluate(run)
+
+
+def _tabulate(run: Measurement) -> xr.Dataset:
+    """The table of one size, dimension (beta,)."""
+    coords = {"beta": ("beta", run.beta, {"long_name": "inverse temperature", "units": "1/J"}), "n_sites": run.n_sites}
+    table = xr.Dataset(coords=coords if run.label is None else coords | {"L": run.label})
+    for name, quantity in QUANTITIES.items():
+        if all(run.has(need) for need in quantity.needs):
+            rows = evaluate(run, name)
+            attrs = {"units": quantity.units, "formula": quantity.formula}
+            table[name] = ("beta", rows[0], {"long_name": quantity.long_name, **attrs})
+            error = {"long_name": f"jackknife error of {quantity.long_name}", **attrs}
+            table[f"{name}_error"] = ("beta", jackknife_error(rows), error)
+    for name, tau in run.tau.items():
+        table[f"tau_{name}"] = ("beta", tau, TAU_ATTRS | {"long_name": f"autocorrelation time of {name}"})
+        ess = run.n_chains * run.n_draws / tau
+        table[f"ess_{name}"] = ("beta", ess, ESS_ATTRS | {"long_name": f"effective sample size of {name}"})
+    return table

@@ -1,10 +1,10 @@
 """Thermodynamics of attention rows: p = softmax(beta s) over the visible keys, with s the UNSCALED scores q.k.
 
 Functions of a row take scores of shape (..., keys) and reduce the last axis. Functions of a head take scores of shape
-(..., rows, keys), reduce the last two, and average over the rows with at least 8 visible keys; an array of one dimension is
-one row. Natural logarithms, k_B = 1, so beta has the unit 1/score and entropies are in nats. A key is hidden if ``visible``
-is False there or its score is -inf. ValueError for NaN or +inf scores, a row without visible keys, and for a beta that is
-negative or not finite.
+(..., rows, keys), reduce the last two, and average over the rows with at least 8 visible keys; an array of one
+dimension is one row. Natural logarithms, k_B = 1: beta has the unit 1/score, entropies are in nats. A key is hidden if
+``visible`` is False there or its score is -inf. ValueError for NaN or +inf scores, for a row without visible keys, and
+for a beta that is negative or not finite.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 
 MINIMUM_VISIBLE = 8
-BLOCK = 1 << 16  # scores in a block of rows: small enough to stay in cache while beta is scanned
+BLOCK = 1 << 16  # scores in a block of rows, which stays in cache while beta is scanned
 GRID = np.linspace(np.log(2.0**-6), np.log(2.0**6), 49)  # ln(beta sigma)
 
 
@@ -43,8 +43,9 @@ def _shown(scores: ArrayLike, visible: ArrayLike | None) -> tuple[np.ndarray, np
 
 def _inverse_temperature(beta: ArrayLike) -> np.ndarray:
     beta = np.asarray(beta, dtype=float)
-    if not (np.isfinite(beta) & (beta >= 0)).all():
-        raise ValueError(f"beta must be finite and >= 0, got {beta[~(np.isfinite(beta) & (beta >= 0))].flat[0]}")
+    allowed = np.isfinite(beta) & (beta >= 0)
+    if not allowed.all():
+        raise ValueError(f"beta must be finite and >= 0, got {beta[~allowed].flat[0]}")
     return beta
 
 
@@ -121,7 +122,7 @@ def sigma_qk(scores: ArrayLike, *, visible: ArrayLike | None = None) -> np.ndarr
 
 
 def gap_score(scores: ArrayLike, beta: ArrayLike, *, visible: ArrayLike | None = None) -> np.ndarray:
-    """T = beta sigma_qk sqrt(2 ln N_eff) of each row, dimensionless; 2 ln n at the freezing point of Gaussian scores."""
+    """T = beta sigma_qk sqrt(2 ln N_eff) of each row, dimensionless; arguments as for ``entropy``."""
     spread = _inverse_temperature(beta) * sigma_qk(scores, visible=visible)
     return spread * np.sqrt(2.0 * entropy(scores, beta, visible=visible))
 
@@ -148,28 +149,24 @@ def _mean(values: np.ndarray, counted: np.ndarray) -> np.ndarray:
 
 
 def rem_beta(n: ArrayLike, sigma: ArrayLike) -> np.ndarray:
-    """beta_n = sqrt(2 ln n)/sigma: freezing of n independent normal scores (the random energy model) as n -> infinity."""
+    """beta_n = sqrt(2 ln n)/sigma, freezing of n -> infinity independent normal scores (the random energy model)."""
     return np.sqrt(2.0 * np.log(n)) / np.asarray(sigma, dtype=float)
 
 
 def planted_half_weight_beta(s0: ArrayLike, sigma_b: ArrayLike, n: ArrayLike) -> np.ndarray:
-    """beta = (s0 - sqrt(s0^2 - 2 sigma_b^2 ln n))/sigma_b^2, where a planted key has weight 1/2.
+    """The beta = (s0 - sqrt(s0^2 - 2 sigma_b^2 ln n))/sigma_b^2, where a planted key has weight 1/2.
 
-    The key's score lies ``s0`` above the mean of ``n`` normal background scores of standard deviation ``sigma_b``. ValueError
-    if s0 < sigma_b sqrt(2 ln n): such a key never stands out before the background freezes.
+    The key's score lies ``s0`` above the mean of ``n`` normal background scores of standard deviation ``sigma_b``.
+    ValueError if s0 < sigma_b sqrt(2 ln n): such a key never stands out before the background freezes.
     """
-    s0, sigma_b = np.asarray(s0, dtype=float), np.asarray(sigma_b, dtype=float)
-    discriminant = s0 * s0 - 2.0 * sigma_b**2 * np.log(n)
-    if (discriminant < 0).any() or (s0 <= 0).any():
-        raise ValueError(f"s0 must be at least sigma_b sqrt(2 ln n) = {sigma_b * np.sqrt(2 * np.log(n))}, got {s0}")
-    return 2.0 * np.log(n) / (s0 + np.sqrt(discriminant))
+    s0, least = np.asarray(s0, dtype=float), np.asarray(sigma_b, dtype=float) * np.sqrt(2.0 * np.log(n))
+    if not (s0 >= least).all():
+        raise ValueError(f"s0 must be at least sigma_b sqrt(2 ln n) = {least}, got {s0}")
+    return 2.0 * np.log(n) / (s0 + np.sqrt(s0 * s0 - least * least))
 
 
 def beta_star(
-    scores: ArrayLike,
-    beta: ArrayLike | None = None,
-    kind: str = "self_consistent",
-    visible: ArrayLike | None = None,
+    scores: ArrayLike, beta: ArrayLike | None = None, kind: str = "self_consistent", visible: ArrayLike | None = None
 ) -> np.ndarray:
     """beta* = sqrt(2 ln N_eff)/sigma_qk of a head, an estimate of its pseudo-critical point.
 
@@ -180,13 +177,13 @@ def beta_star(
         The present beta of each head, shape (...); needed by ``kind="effective"`` only.
     kind : str
         "self_consistent": ln N_eff is the entropy at beta* itself, the one root of beta sigma = sqrt(2 H(beta)).
-        "effective": ln N_eff is the entropy at ``beta``; 0 for a frozen head. "visible": N_eff is the number of visible keys.
+        "effective": the entropy at ``beta``; 0 for a frozen head. "visible": ln n, n the number of visible keys.
     visible : array_like of bool, optional
 
     Returns
     -------
     ndarray, shape (...)
-        H, ln n and sigma_qk are means over the rows with at least 8 visible keys. inf where all scores of a head are equal.
+        H, ln n and sigma_qk are means over rows with at least 8 visible keys; inf where all scores are equal.
     """
     scores, shown, counted = _head(scores, visible)
     sigma = _mean(sigma_qk(scores, visible=shown), counted)
@@ -204,8 +201,8 @@ def beta_star(
         raise ValueError(f'kind must be "self_consistent", "effective" or "visible", got {kind!r}')
     heads = np.empty(sigma.shape)
     for head in np.ndindex(sigma.shape):
-        rows = scores[head][counted[head]], shown[head][counted[head]]
-        heads[head] = _self_consistent(*rows, float(sigma[head]), float(largest[head]))
+        rows = counted[head]
+        heads[head] = _self_consistent(scores[head][rows], shown[head][rows], float(sigma[head]), float(largest[head]))
     return heads[()]
 
 
@@ -215,21 +212,16 @@ def _self_consistent(scores: np.ndarray, shown: np.ndarray, sigma: float, larges
     def excess(beta: float) -> float:
         return beta * sigma - float(np.sqrt(2.0 * entropy(scores, beta, visible=shown).mean()))
 
-    return brentq(excess, 0.0, 1.000001 * largest, xtol=1e-12 * largest, rtol=1e-12) if sigma > 0 else np.inf
+    return brentq(excess, 0.0, 1.000001 * largest, xtol=1e-12 * largest) if sigma > 0.0 else np.inf
 
 
 @dataclass(frozen=True)
 class SpecificHeatPeak:
     """Peak of C(beta) = beta^2 Var_p[s] averaged over a head's rows; every field of shape (...), one entry a head.
 
-    Attributes
-    ----------
-    beta_c : ndarray
-        Position of the maximum, to about 1e-4 relative; inf where all scores are equal.
-    height : ndarray
-        C there.
-    low, high : ndarray
-        Where C falls to half of it, to about 0.5 %; 0 and inf if it does not for beta sigma_qk between 1/64 and 64.
+    ``beta_c`` is the position of the maximum, to about 1e-4 relative (inf where all scores are equal), ``height`` is C
+    there; ``low`` and ``high`` are where C falls to half of it, to about 0.5 % (0 and inf if it does not for
+    beta sigma_qk between 1/64 and 64).
     """
 
     beta_c: np.ndarray
@@ -253,7 +245,7 @@ def specific_heat_peak(scores: ArrayLike, visible: ArrayLike | None = None) -> S
 def pseudo_critical_beta(scores: ArrayLike, visible: ArrayLike | None = None) -> np.ndarray:
     """beta_c = argmax over beta of the head-averaged C(beta): the measured pseudo-critical point, in 1/score.
 
-    Scores of shape (..., rows, keys) give shape (...); rows with at least 8 visible keys count. See ``specific_heat_peak``.
+    Scores (..., rows, keys) give shape (...); rows with at least 8 visible keys count. See ``specific_heat_peak``.
     """
     return specific_heat_peak(scores, visible).beta_c
 
@@ -277,7 +269,7 @@ def _peak(scores: np.ndarray, shown: np.ndarray) -> tuple[float, float, float, f
 
 
 def _half_maximum(log_beta: np.ndarray, scan: np.ndarray, height: float) -> tuple[float, float]:
-    """beta on both sides of the peak where ln C, linear in ln beta between grid points, equals ln(height/2)."""
+    """Both beta where ln C, linear in ln beta between grid points, equals ln(height/2); those next to the peak."""
     excess = np.log(np.maximum(scan, 1e-300)) - np.log(height / 2.0)
     top = int(np.argmax(scan))
     below = np.flatnonzero(excess < 0)

@@ -48,7 +48,7 @@ class Corpus:
 
 
 def encode(text: str, characters: str) -> np.ndarray:
-    """Token numbers of ``text``, shape (n_characters,), for a sorted vocabulary; ValueError for a character outside it."""
+    """Token numbers of ``text``, shape (n_characters,), in a sorted vocabulary; ValueError for a character outside."""
     points = np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32)
     vocabulary = np.frombuffer(characters.encode("utf-32-le"), dtype=np.uint32)
     tokens = np.minimum(np.searchsorted(vocabulary, points), len(vocabulary) - 1)
@@ -61,23 +61,24 @@ def encode(text: str, characters: str) -> np.ndarray:
     return tokens
 
 
-def corpus(source: str | Path | None, context: int) -> Corpus:
-    """Encode a text and split it, the last 10 % for validation.
+def digest(text: str) -> str:
+    """SHA-256 of a text in UTF-8."""
+    return sha256(text.encode("utf-8")).hexdigest()
 
-    Parameters
-    ----------
-    source : str, Path or None
-        A text, a UTF-8 file, or None for ``default_text()``.
-    context : int
-        Each part must hold at least ``context + 1`` characters, else ValueError.
-    """
-    text = read_text(source)
-    cut = len(text) - len(text) // 10
-    if min(cut, len(text) - cut) < context + 1:
+
+def split(tokens: np.ndarray, context: int) -> tuple[np.ndarray, np.ndarray]:
+    """All but the last 10 % to train on, and the last 10 %; ValueError if a part has fewer than ``context + 1``."""
+    validate = len(tokens) // 10
+    if validate < context + 1:
         raise ValueError(
-            f"the text has {len(text)} characters ({cut} to train on, {len(text) - cut} to validate on); each part needs "
+            f"the text has {len(tokens)} characters, of which the last 10 %, {validate}, validate; that part needs "
             f"at least context + 1 = {context + 1}: give a text of {10 * (context + 1)} or more, or a smaller context"
         )
+    return tokens[:-validate], tokens[-validate:]
+
+
+def corpus(source: str | Path | None, context: int) -> Corpus:
+    """Encode and split a text, a UTF-8 file, or (None) ``default_text()``; each part holds ``context + 1`` or more."""
+    text = read_text(source)
     characters = "".join(sorted(set(text)))
-    tokens = encode(text, characters)
-    return Corpus(characters, tokens[:cut], tokens[cut:], sha256(text.encode("utf-8")).hexdigest())
+    return Corpus(characters, *split(encode(text, characters), context), digest(text))

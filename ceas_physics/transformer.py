@@ -75,9 +75,9 @@ def unflatten(vector: np.ndarray, config: TransformerConfig, n_characters: int) 
 
 
 def initial_vector(config: TransformerConfig, n_characters: int, rng: np.random.Generator) -> np.ndarray:
-    """Flat float32 parameters before training: gains 1, weights normal with variance 1/fan_in, so q and k have unit variance.
+    """Flat float32 parameters before training: gains 1, embeddings of std 0.1, other weights of variance 1/fan_in.
 
-    The two matrices that write into the residual stream are smaller by sqrt(2 n_layers); embeddings have std 0.1.
+    So q and k have unit variance. The two matrices that write into the residual stream are smaller by sqrt(2 n_layers).
     """
     pieces = []
     for name, shape in parameter_shapes(config, n_characters).items():
@@ -98,15 +98,20 @@ def flatten(arrays: Arrays, config: TransformerConfig, n_characters: int) -> np.
 
 @dataclass
 class Layer:
-    """What the backward pass, and an observer of the heads, need of one layer. Shapes: (batch, head, query, key or d_k)."""
+    """What the backward pass and an observer of the heads need of a layer; shapes (batch, head, query, key or d_k)."""
 
-    queries: np.ndarray  # multiplied by beta
+    queries: np.ndarray
     keys: np.ndarray
     values: np.ndarray
     scaled_scores: np.ndarray  # beta q.k, hidden keys at HIDDEN
     weights: np.ndarray  # softmax of scaled_scores
     log_partition: np.ndarray  # ln sum exp(scaled_scores), (batch, head, query)
     saved: Arrays = field(default_factory=dict)  # activations, (tokens, width)
+
+    def scores(self) -> np.ndarray:
+        """Unscaled scores q.k, (batch, head, query, key), -inf at keys after the query."""
+        scores = self.queries @ self.keys.swapaxes(-1, -2)
+        return np.where(np.tri(scores.shape[-1], dtype=bool), scores, -np.inf)
 
 
 def _norm(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -141,8 +146,7 @@ def _attend(
     context, d_k = config.context, config.d_k
     split = (normed @ qkv).reshape(-1, context, 3, config.n_heads, d_k).transpose(2, 0, 3, 1, 4)
     queries, keys, values = np.ascontiguousarray(split)  # each (batch, head, context, d_k)
-    queries *= beta[:, None, None]
-    scaled_scores = queries @ keys.swapaxes(-1, -2)
+    scaled_scores = (queries * beta[:, None, None]) @ keys.swapaxes(-1, -2)
     scaled_scores += np.triu(np.full((context, context), HIDDEN, dtype=normed.dtype), 1)
     weights, log_partition = _softmax(scaled_scores)
     mixed = (weights @ values).transpose(0, 2, 1, 3).reshape(normed.shape)
@@ -158,8 +162,8 @@ def _attend_backward(gradient: np.ndarray, layer: Layer, beta: np.ndarray) -> np
     d_scores = d_mixed @ layer.values.swapaxes(-1, -2)  # so far the gradient at the weights
     d_scores -= np.einsum("bhqk,bhqk->bhq", d_scores, layer.weights)[..., None]
     d_scores *= layer.weights
-    d_queries[...] = (d_scores @ layer.keys) * beta[:, None, None]
-    d_keys[...] = d_scores.swapaxes(-1, -2) @ layer.queries
+    np.multiply(d_scores @ layer.keys, beta[:, None, None], out=d_queries)
+    np.multiply(d_scores.swapaxes(-1, -2) @ layer.queries, beta[:, None, None], out=d_keys)
     d_values[...] = layer.weights.swapaxes(-1, -2) @ d_mixed
     return split.reshape(batch * context, -1)
 
@@ -283,21 +287,3 @@ def _layer_backward(
     gradient[f"norm_attention_{i}"] = np.einsum("td,td->d", d_normed, saved["attention_unit"])
     d_normed *= parameters[f"norm_attention_{i}"]
     return dx + _norm_backward(d_normed, saved["attention_unit"], saved["attention_inverse"])
-
-
-class Adam:
-    """Adam (Kingma & Ba 2015) on a flat vector: m, v are running means of g and g^2; x -= rate m_hat/(sqrt(v_hat) + 1e-8)."""
-
-    def __init__(self, size: int, rate: float, decay: tuple[float, float] = (0.9, 0.99)) -> None:
-        self.rate, self.decay, self.steps = rate, decay, 0
-        self.mean = np.zeros(size, dtype=np.float32)
-        self.square = np.zeros(size, dtype=np.float32)
-
-    def step(self, vector: np.ndarray, gradient: np.ndarray) -> None:
-        """Update ``vector`` in place."""
-        first, second = self.decay
-        self.steps += 1
-        self.mean += (1.0 - first) * (gradient - self.mean)
-        self.square += (1.0 - second) * (gradient * gradient - self.square)
-        rate = self.rate * math.sqrt(1.0 - second**self.steps) / (1.0 - first**self.steps)
-        vector -= rate * self.mean / (np.sqrt(self.square) + 1e-8)

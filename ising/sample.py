@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import xarray as xr
@@ -15,6 +15,8 @@ from .driver import Kept, drive
 from .engine import PAIR_OBSERVABLES, Arrays, fits_bits, make_units
 from .model import IsingModel
 from .schedule import Schedule
+
+Models = Mapping[Any, IsingModel | Sequence[IsingModel]]
 
 
 def sample(
@@ -111,8 +113,20 @@ def sample(
     return make_dataset(models, betas, results, kept, schedule, attrs, squeeze=isinstance(model, IsingModel))
 
 
+@overload
 def sample_sizes(
-    models: Mapping[Any, IsingModel | Sequence[IsingModel]],
+    models: Models, beta: Mapping[Any, ArrayLike], schedule: Any = None, progress: bool = True, **options: Any
+) -> list[xr.Dataset]: ...
+@overload
+def sample_sizes(
+    models: Models, beta: ArrayLike, schedule: Schedule | None = None, progress: bool = True, **options: Any
+) -> xr.Dataset: ...
+@overload
+def sample_sizes(
+    models: Models, beta: ArrayLike, schedule: Mapping[Any, Schedule], progress: bool = True, **options: Any
+) -> list[xr.Dataset]: ...
+def sample_sizes(
+    models: Models,
     beta: ArrayLike | Mapping[Any, ArrayLike],
     schedule: Schedule | Mapping[Any, Schedule] | None = None,
     progress: bool = True,

@@ -1,0 +1,153 @@
+"""The critical point that the crossings of a family of sizes point to."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from scipy.special import chdtrc
+
+from .crossing import CrossingWarning, PairCrossing, by_size, find_crossings
+from .measurement import Data, Measurement, measure, split_sizes
+from .resampling import Array, jackknife_covariance
+
+LOWEST_P = 0.05
+
+# Exponents in the number of sites of the Ising class: t N^y is the scaling variable, N^-w the leading correction of U4.
+# 2D: nu = 1, L^(-7/4); 3D: nu = 0.630, omega = 0.83; mean field (and d >= 4 up to logarithms): N^(1/2), N^(-1/2).
+EXPONENTS = {"2": (1 / 2, 7 / 8), "3": (1 / (3 * 0.630), 0.83 / 3), "mean_field": (1 / 2, 1 / 2)}
+
+
+@dataclass(frozen=True)
+class CriticalBeta:
+    """Critical inverse temperature (1/J), its error (one standard deviation) and how both were found."""
+
+    value: float
+    error: float
+    method: str
+
+    def to_dataset(self) -> xr.Dataset:
+        """The numbers as ``beta_c`` and ``beta_c_error``, the method as an attribute."""
+        values = asdict(self)
+        words = {"long_name": "critical inverse temperature", "units": "1/J"}
+        error_words = {"long_name": "error of the critical inverse temperature", "units": "1/J"}
+        return xr.Dataset(
+            {"beta_c": ((), values["value"], words), "beta_c_error": ((), values["error"], error_words)},
+            attrs={"method": values["method"]},
+        )
+
+
+def critical_beta(data: Data, quantity: str = "binder", dimension: int | str | None = None) -> CriticalBeta:
+    """Critical point from the drift of the crossings, beta_cross = beta_c + a x with x -> 0 for large sizes.
+
+    With U4 = f(t N^y) + b N^-w to first order, the sizes N1 < N2 cross at a distance proportional to
+    x = (N1^-w - N2^-w) / (N2^y - N1^y). The straight line in x is fitted with the covariance of the crossings, which
+    share sizes; the smallest pairs are dropped while the fit is not credible (p < 0.05). The error is the fit's, joined
+    in quadrature with the whole way from the last crossing to the extrapolation: an allowance for the drift not seen.
+    Where the exponents are unknown, the value is the last crossing, the allowance its distance from the one before.
+
+    Parameters
+    ----------
+    data
+        As for `crossings`; three sizes or more show a drift.
+    quantity
+        ``"binder"`` or ``"xi_over_L"``.
+    dimension
+        2, 3, ... or ``"mean_field"``, for the exponents of the Ising class; by default the attribute ``dimension`` of
+        the data.
+
+    Raises
+    ------
+    ValueError
+        As `crossings`.
+
+    Warns
+    -----
+    CrossingWarning
+        If only one pair of sizes crosses, so that the error holds no allowance for drift.
+    """
+    runs = sorted(measure(data), key=by_size)
+    pairs = find_crossings(runs, quantity)
+    beta, covariance = _joint(pairs)
+    kept = np.flatnonzero(np.isfinite(beta))
+    beta, covariance = beta[kept], covariance[np.ix_(kept, kept)]
+    exponents = EXPONENTS.get(
+        _universality(split_sizes(data)[0].attrs.get("dimension") if dimension is None else dimension)
+    )
+    if len(beta) == 1:
+        return _single(beta, covariance, quantity)
+    if exponents is None:
+        return _last(beta, covariance, quantity)
+    return _extrapolated(_distances(runs, *exponents)[kept], beta, covariance, quantity)
+
+
+def _universality(dimension: Any) -> str:
+    """Key of EXPONENTS; from four dimensions on the exponents are those of mean field."""
+    if isinstance(dimension, Integral):
+        return "mean_field" if int(dimension) >= 4 else str(int(dimension))
+    return str(dimension)
+
+
+def _joint(pairs: list[PairCrossing | None]) -> tuple[Array, Array]:
+    """Crossings (pair,), NaN where there is none, and their covariance (pair, pair): neighbours share a size."""
+    beta = np.array([np.nan if pair is None else pair.beta for pair in pairs])
+    covariance = np.zeros((len(pairs), len(pairs)))
+    for i, pair in enumerate(pairs):
+        if pair is not None:
+            replicas = pair.small[:, 0], pair.large[:, 0]
+            covariance[i, i] = sum(jackknife_covariance(betas, betas) for betas in replicas)
+    for i, (left, right) in enumerate(pairwise(pairs)):
+        if left is not None and right is not None:
+            shared = jackknife_covariance(left.large[:, 0], right.small[:, 0])
+            covariance[i, i + 1] = covariance[i + 1, i] = shared
+    return beta, covariance
+
+
+def _distances(runs: list[Measurement], y: float, w: float) -> Array:
+    """X of each pair, to which its distance from the critical point is proportional."""
+    n_sites = np.array([run.n_sites for run in runs])
+    return -np.diff(n_sites**-w) / np.diff(n_sites**y)
+
+
+def _single(beta: Array, covariance: Array, quantity: str) -> CriticalBeta:
+    error = float(np.sqrt(covariance[0, 0]))
+    warnings.warn(
+        f"beta_c = {beta[0]:.6g} comes from one crossing: its error {error:.2g} is statistical only, "
+        "without the drift with size; use 3 sizes or more",
+        CrossingWarning,
+        stacklevel=3,
+    )
+    return CriticalBeta(float(beta[0]), error, f"{quantity} crossing of one pair of sizes, error statistical only")
+
+
+def _last(beta: Array, covariance: Array, quantity: str) -> CriticalBeta:
+    error = np.sqrt(covariance[-1, -1] + (beta[-1] - beta[-2]) ** 2)
+    method = f"{quantity} crossing of the largest pair of sizes, error includes the drift from the pair before"
+    return CriticalBeta(float(beta[-1]), float(error), method)
+
+
+def _extrapolated(x: Array, beta: Array, covariance: Array, quantity: str) -> CriticalBeta:
+    for first in range(len(beta) - 1):
+        value, variance, chi2 = _intercept(x[first:], beta[first:], covariance[first:, first:])
+        dof = len(beta) - first - 2
+        if dof == 0 or chdtrc(dof, chi2) > LOWEST_P:
+            break
+    error = np.sqrt(variance + (value - beta[-1]) ** 2)
+    largest = f"{quantity} crossings of the {len(beta) - first} largest pairs of sizes"
+    method = f"{largest}, extrapolated, error includes the drift"
+    return CriticalBeta(float(value), float(error), method)
+
+
+def _intercept(x: Array, y: Array, covariance: Array) -> tuple[float, float, float]:
+    """Generalised least squares y = a + b x: the value of a, its variance, chi-square."""
+    design = np.stack([np.ones_like(x), x / x[0]], axis=1)
+    weights = np.linalg.inv(covariance)
+    parameter_covariance = np.linalg.inv(design.T @ weights @ design)
+    parameters = parameter_covariance @ design.T @ weights @ y
+    residual = y - design @ parameters
+    return float(parameters[0]), float(parameter_covariance[0, 0]), float(residual @ weights @ residual)

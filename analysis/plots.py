@@ -1,0 +1,133 @@
+"""Pictures of the tables: each function takes a table and an Axes, returns the Axes and computes nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import xarray as xr
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+
+SYMBOLS = {
+    "energy": r"energy per site  $e$  [$J$]",
+    "specific_heat": r"specific heat per site  $c$  [$k_B$]",
+    "magnetization_abs": r"$\langle|m|\rangle$",
+    "susceptibility": r"$\chi = N\langle m^2\rangle$",
+    "susceptibility_connected": r"$\chi_c = N(\langle m^2\rangle-\langle|m|\rangle^2)$",
+    "binder": r"Binder cumulant  $U_4$",
+    "xi": r"correlation length  $\xi$  [bond lengths]",
+    "xi_over_L": r"$\xi/L$",
+}
+BETA = r"inverse temperature  $\beta$  [$1/J$]"
+CROSSING = "#d1495b"
+LINE: dict[str, Any] = {"marker": "o", "markersize": 3.5, "linewidth": 1.2, "elinewidth": 1.0, "capsize": 2.0}
+
+
+def observable(table: xr.Dataset, quantity: str = "energy", ax: Axes | None = None) -> Axes:
+    """A quantity against beta with its error bars, one line per size.
+
+    Parameters
+    ----------
+    table
+        From `analysis.summarize`.
+    quantity
+        A variable of the table that has an error.
+    ax
+        Axes to draw on; a new figure's by default.
+    """
+    ax = _axes(ax)
+    if quantity not in table:
+        raise ValueError(
+            f"quantity must be a variable of the table, got {quantity!r}: it has {sorted(map(str, table))}"
+        )
+    sizes = _sizes(table)
+    for size, color in zip(sizes, _colors(len(sizes))):
+        line = size.dropna("beta", subset=[quantity]).sortby("beta")
+        ax.errorbar(line["beta"], line[quantity], line[f"{quantity}_error"], color=color, label=_label(size), **LINE)
+    ax.set_xlabel(BETA)
+    ax.set_ylabel(SYMBOLS.get(quantity, table[quantity].attrs.get("long_name", quantity)))
+    if "L" in table.coords:
+        ax.legend(frameon=False, fontsize="small")
+    return _tidy(ax)
+
+
+def binder_crossing(table: xr.Dataset, crossings: xr.Dataset | None = None, ax: Axes | None = None) -> Axes:
+    """Binder cumulant against beta by size, and where consecutive sizes cross: points, and a band for the largest pair.
+
+    Parameters
+    ----------
+    table
+        From `analysis.summarize`.
+    crossings
+        From `analysis.crossings`; without it only the curves are drawn.
+    ax
+        Axes to draw on; a new figure's by default.
+    """
+    ax = observable(table, "binder", ax)
+    if crossings is None:
+        return ax
+    found = crossings.dropna("pair", subset=["beta_cross"])
+    beta, error = found["beta_cross"].values, found["beta_cross_error"].values
+    ax.axvspan(beta[-1] - error[-1], beta[-1] + error[-1], color=CROSSING, alpha=0.25, linewidth=0, zorder=0)
+    ax.axvline(beta[-1], color=CROSSING, linewidth=0.8, zorder=0)
+    style: dict[str, Any] = {"fmt": "D", "markersize": 5, "markerfacecolor": "white", "color": CROSSING, "zorder": 5}
+    ax.errorbar(beta, found["value"], found["value_error"], error, label="crossings", **style)
+    ax.legend(frameon=False, fontsize="small")
+    return ax
+
+
+def scaling_of_peaks(peaks: xr.Dataset, ax: Axes | None = None) -> Axes:
+    """Pseudo-critical beta against the number of sites, with its error and, where known, the half-maximum band.
+
+    Parameters
+    ----------
+    peaks
+        From `analysis.peaks`, with dimension L.
+    ax
+        Axes to draw on; a new figure's by default.
+    """
+    ax = _axes(ax)
+    peaks = peaks.sortby("n_sites")
+    n_sites, (color,) = peaks["n_sites"].values, _colors(1)
+    band = peaks.dropna("L", subset=["beta_low", "beta_high"])
+    if band.sizes["L"] > 1:
+        style: dict[str, Any] = {"color": color, "alpha": 0.15, "linewidth": 0, "label": "half-maximum band"}
+        ax.fill_between(band["n_sites"], band["beta_low"], band["beta_high"], **style)
+    ax.errorbar(n_sites, peaks["beta_peak"], peaks["beta_peak_error"], color=color, label="peak", **LINE)
+    ax.set_xscale("log")
+    ax.set_xlabel(r"number of sites  $N$")
+    ax.set_ylabel(peaks["beta_peak"].attrs["long_name"].replace("beta", r"$\beta$") + "  [$1/J$]")
+    ax.legend(frameon=False, fontsize="small")
+    return _tidy(ax)
+
+
+def _axes(ax: Axes | None) -> Axes:
+    return plt.subplots(figsize=(6.0, 4.2), layout="constrained")[1] if ax is None else ax
+
+
+def _sizes(table: xr.Dataset) -> list[xr.Dataset]:
+    if "L" not in table.dims:
+        return [table]
+    table = table.sortby("n_sites")
+    return [table.isel(L=i) for i in range(table.sizes["L"])]
+
+
+def _label(size: xr.Dataset) -> str:
+    """Size for the legend: L, the number of sites, or the label of a graph with its number of sites."""
+    if "L" not in size.coords or size["L"].item() == size["n_sites"].item():
+        return f"N = {size['n_sites'].item()}"
+    label = size["L"].item()
+    return f"{label} (N = {size['n_sites'].item()})" if isinstance(label, str) else f"L = {label:g}"
+
+
+def _colors(n: int) -> list[tuple[float, ...]]:
+    """Colours in order of size, dark to light, without viridis' pale end: (n, RGBA)."""
+    return [tuple(color) for color in mpl.colormaps["viridis"](np.linspace(0.0, 0.85, n))]
+
+
+def _tidy(ax: Axes) -> Axes:
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.grid(alpha=0.25, linewidth=0.6)
+    return ax

@@ -1,0 +1,191 @@
+"""The command line `ceas`: each command is a few lines over the library."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+LATTICES = ("chain", "square", "triangular", "honeycomb", "cubic", "complete", "hyperbolic")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; 0 if it worked, 2 with one line on stderr for bad input, 130 after Ctrl-C."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        options.command(options)
+    except (ValueError, OSError) as error:
+        message = str(error) if isinstance(error, ValueError) else f"{error.filename}: {error.strerror}"
+        print(f"ceas: {' '.join(message.split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("ceas: interrupted; nothing was written", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="ceas", description="Critical points of spin systems and attention heads.")
+    parser.add_argument("--version", action="version", version=version("ceas-physics"))
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, run: Callable[[argparse.Namespace], None], out: str | None, text: str) -> Any:
+        sub = commands.add_parser(
+            name, help=text, description=text, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+        )
+        sub.add_argument("--seed", type=int, default=0, help="root of all random numbers, >= 0")
+        sub.add_argument("--quiet", action="store_true", help="no progress bar")
+        if out:
+            sub.add_argument("--out", type=Path, default=Path(out), help="where the result goes; folders are made")
+        sub.set_defaults(command=run)
+        return sub
+
+    sub = command("report", _report, "ceas-report", "The main job: every corridor against its critical point.")
+    sub.add_argument("--quick", action="store_true", help="a 20-second version: smaller sizes, shorter training")
+    for name, run, out, text in (
+        ("sample", _sample, "sample.nc", "Monte Carlo sweep of one Ising model to a NetCDF file."),
+        (
+            "scaling",
+            _scaling,
+            "ceas-scaling",
+            "Several sizes: crossings, critical beta, tables and pictures to a folder.",
+        ),
+    ):
+        sub = command(name, run, out, text)
+        sub.add_argument("--lattice", choices=LATTICES, default="square", help="complete has J = 1/n, others J = 1")
+        sub.add_argument("--pq", type=int, nargs=2, default=(5, 4), metavar=("P", "Q"), help="of a hyperbolic lattice")
+        if name == "sample":
+            sub.add_argument("--size", type=int, default=32, help="L, or the number of sites (complete, hyperbolic)")
+            sub.add_argument("--glass", action="store_true", help="+-J Edwards-Anderson couplings from the seed")
+        else:
+            sub.add_argument("--sizes", type=int, nargs="+", default=[8, 16, 32], help="as --size, two or more")
+        sub.add_argument("--beta", default="0.38:0.48:11", help="numbers with commas, or first:last:count")
+        sub.add_argument("--update", default="auto", help="auto, heat_bath, random_site, swendsen_wang or wolff")
+        sub.add_argument("--chains", type=int, help="independent chains per beta (64, or 8 for cluster updates)")
+        sub.add_argument("--warmup", type=int, default=500, help="sweeps before the first draw")
+        sub.add_argument("--draws", type=int, default=2000, help="stored draws per chain")
+        sub.add_argument("--thin", type=int, default=1, help="sweeps between draws")
+    sub = command("train", _train, "training.nc", "Train the character transformer; the heads' trace to a NetCDF file.")
+    sub.add_argument("--text", type=Path, help="UTF-8 text file; the text of Python's own documentation if not given")
+    sub.add_argument("--steps", type=int, default=2048, help="training steps")
+    sub.add_argument(
+        "--thermostat", choices=("none", "standard", "final_address"), default="standard", help="start of beta"
+    )
+    command("bench", _bench, None, "Speed of every update on this machine: medians and spread.")
+    return parser
+
+
+def _report(options: argparse.Namespace) -> None:
+    from . import page
+    from .report import report
+
+    results = report(options.out, options.quick, options.seed, not options.quiet)
+    print(page.summary(results))
+    print(f"The page: {options.out / page.PAGE}")
+
+
+def _sample(options: argparse.Namespace) -> None:
+    import ising
+
+    model = _model(options, options.size, options.glass)
+    data = ising.sample(model, _numbers(options.beta), **_run_options(options))
+    _save(data, options.out)
+
+
+def _scaling(options: argparse.Namespace) -> None:
+    from matplotlib.figure import Figure
+
+    import analysis
+    import ising
+    from analysis import plots
+
+    models = {size: _model(options, size) for size in options.sizes}
+    if len(models) < 2:
+        raise ValueError(f"scaling needs at least two different sizes, got {options.sizes}")
+    betas = {size: _numbers(options.beta) for size in models}
+    options.out.mkdir(parents=True, exist_ok=True)
+    parts = ising.sample_sizes(models, betas, **_run_options(options))
+    table, pairs, estimate = analysis.summarize(parts), analysis.crossings(parts), analysis.critical_beta(parts)
+    files = {f"data_{size}": part for size, part in zip(models, parts)}
+    for name, dataset in (files | {"summary": table, "crossings": pairs, "critical": estimate.to_dataset()}).items():
+        dataset.to_netcdf(options.out / f"{name}.nc")
+    for quantity in ("specific_heat", "susceptibility_connected", "binder"):
+        figure = Figure(layout="constrained")
+        ax = figure.subplots()
+        plots.binder_crossing(table, pairs, ax) if quantity == "binder" else plots.observable(table, quantity, ax)
+        figure.savefig(options.out / f"{quantity}.png", dpi=130)
+    print(f"beta_c = {estimate.value:.6f} +- {estimate.error:.6f} ({estimate.method})")
+    print(f"Tables and pictures: {options.out}")
+
+
+def _train(options: argparse.Namespace) -> None:
+    from . import Thermostat, train
+
+    thermostat = None if options.thermostat == "none" else Thermostat(initial=options.thermostat)
+    run = train(
+        text=options.text, thermostat=thermostat, seed=options.seed, steps=options.steps, progress=not options.quiet
+    )
+    _save(run, options.out)
+
+
+def _bench(options: argparse.Namespace) -> None:
+    from . import bench
+
+    print(bench.run(seed=options.seed, progress=not options.quiet))
+
+
+def _model(options: argparse.Namespace, size: int, glass: bool = False) -> Any:
+    import ising
+
+    if options.lattice == "hyperbolic":
+        lattice = ising.closed_hyperbolic(options.pq[0], options.pq[1], n_sites=size)
+    else:
+        lattice = getattr(ising, options.lattice)(size)
+    if glass:
+        return ising.edwards_anderson(lattice, seed=options.seed)
+    return ising.ferromagnet(lattice, J=1.0 / size if options.lattice == "complete" else 1.0)
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        if ":" in text:
+            first, last, count = text.split(":")
+            return np.linspace(float(first), float(last), int(count)).tolist()
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise ValueError(f"--beta takes numbers with commas or first:last:count, got {text!r}") from None
+
+
+def _run_options(options: argparse.Namespace) -> dict[str, Any]:
+    import ising
+
+    schedule = ising.Schedule(options.warmup, options.draws, options.thin)
+    return {
+        "schedule": schedule,
+        "update": options.update,
+        "chains": options.chains,
+        "seed": options.seed,
+        "progress": not options.quiet,
+    }
+
+
+def _save(data: Any, out: Path) -> None:
+    """Write beside the target first, so that a failure leaves no half file."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    part = out.with_name(f".{out.name}.part")
+    try:
+        data.to_netcdf(part)
+        part.replace(out)
+    finally:
+        part.unlink(missing_ok=True)
+    print(f"{out}: {', '.join(f'{k} {v}' for k, v in data.sizes.items())}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

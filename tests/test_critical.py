@@ -1,0 +1,123 @@
+"""Crossings, critical points and peaks against the exact Curie-Weiss model."""
+
+import numpy as np
+import pytest
+import xarray as xr
+from curie_weiss_draws import assert_unit_variance, exact, ragged_family, sample
+from scipy.optimize import brentq
+
+import analysis
+
+
+@pytest.fixture(scope="module")
+def family() -> list[xr.Dataset]:
+    return ragged_family()
+
+
+# Crossings and the critical point
+
+
+def exact_crossing(n: int, larger: int) -> float:
+    return brentq(lambda beta: exact(larger, beta)["binder"] - exact(n, beta)["binder"], 0.95, 1.1)
+
+
+def test_crossings_are_calibrated():
+    rng = np.random.default_rng(15)
+    truth, z = exact_crossing(64, 256), []
+    u4 = exact(64, truth)["binder"]
+    for _ in range(60):
+        pair = [sample(n, 1 + np.linspace(-2, 3, 12) / np.sqrt(n), 64, 200, rng) for n in (64, 256)]
+        found = analysis.crossings(pair).isel(pair=0)
+        z.append(
+            [(found["beta_cross"] - truth) / found["beta_cross_error"], (found["value"] - u4) / found["value_error"]]
+        )
+    for column in np.array(z, dtype=float).T:
+        assert_unit_variance(column)
+
+
+def test_critical_beta_of_curie_weiss(family):
+    pairs = analysis.crossings(family)
+    for i, (n, larger) in enumerate([(64, 256), (256, 1024)]):
+        assert abs(pairs["beta_cross"][i] - exact_crossing(n, larger)) < 4 * pairs["beta_cross_error"][i]
+    estimate = analysis.critical_beta(family)
+    assert abs(estimate.value - 1) < 3 * estimate.error
+    assert estimate.error < 0.005
+    assert abs(estimate.value - 1) < abs(pairs["beta_cross"][-1].item() - 1)  # the extrapolation helps
+    unknown = analysis.critical_beta(family, dimension="unknown")
+    assert unknown.value == pairs["beta_cross"][-1]
+    assert unknown.error > abs(pairs["beta_cross"][-1] - pairs["beta_cross"][-2])
+    table = estimate.to_dataset()
+    assert (table["beta_c"].item(), table["beta_c_error"].item()) == (estimate.value, estimate.error)
+    assert "extrapolated" in table.attrs["method"]
+
+
+def test_size_labels_do_not_matter(family):
+    labelled = [run.assign_coords(L=f"graph {run['n_sites'].item()}") for run in family]
+    assert analysis.critical_beta(labelled) == analysis.critical_beta(family)
+    assert analysis.crossings(labelled)["L_large"].values.tolist() == ["graph 256", "graph 1024"]
+    assert analysis.summarize(labelled)["L"].values.tolist() == ["graph 64", "graph 256", "graph 1024"]
+
+
+def test_a_grid_too_coarse_for_its_error_bars_says_so():
+    rng = np.random.default_rng(16)
+    pair = [sample(n, np.linspace(0.8, 1.2, 12), 64, 2000, rng) for n in (1024, 4096)]
+    found = analysis.crossings(pair).isel(pair=0)
+    assert found["chi2_per_dof"] > 3
+    assert abs(found["beta_cross"] - exact_crossing(1024, 4096)) < 4 * found["beta_cross_error"]
+
+
+def test_one_crossing_warns_about_drift(family):
+    with pytest.warns(analysis.CrossingWarning, match="statistical only"):
+        estimate = analysis.critical_beta(family[:2])
+    assert estimate.value == analysis.crossings(family[:2])["beta_cross"].item()
+
+
+def test_missing_crossings(family):
+    rng = np.random.default_rng(17)
+    above = [sample(n, np.linspace(1.1, 1.3, 8), 8, 500, rng) for n in (256, 1024)]
+    with pytest.raises(ValueError, match="does not cross"):
+        analysis.crossings(above)
+    with pytest.warns(analysis.CrossingWarning, match="sizes 256 and 1024 does not cross"):
+        pairs = analysis.crossings([*family[:2], above[1]])
+    assert np.isfinite(pairs["beta_cross"].values).tolist() == [True, False]
+    with pytest.raises(ValueError, match="at least 2 sizes, got 1"):
+        analysis.crossings(family[0])
+    with pytest.raises(ValueError, match="xi_over_L needs structure_factor, momentum"):
+        analysis.crossings(family, "xi_over_L")
+    with pytest.raises(ValueError, match="quantity must be one of"):
+        analysis.crossings(family, "binder_q")
+
+
+# Peaks
+
+
+def test_peaks_are_calibrated():
+    rng, n, z = np.random.default_rng(18), 256, []
+    fine = np.linspace(1.0, 1.2, 2001)
+    curve = np.array([exact(n, beta)["susceptibility_connected"] for beta in fine])
+    for _ in range(40):
+        run = sample(n, 1 + np.linspace(-2.0, 5.0, 20) / np.sqrt(n), 64, 200, rng)
+        found = analysis.peaks(run, "susceptibility_connected")
+        place, height = found["beta_peak"] - fine[curve.argmax()], found["height"] - curve.max()
+        z.append([place / found["beta_peak_error"], height / found["height_error"]])
+    for column in np.array(z, dtype=float).T:
+        assert_unit_variance(column)
+
+
+def test_half_maximum_band(family):
+    wide = [sample(n, 1 + np.linspace(-3, 6, 19) / np.sqrt(n), 64, 300, np.random.default_rng(19)) for n in (256, 1024)]
+    found = analysis.peaks(wide, "susceptibility_connected")
+    for i, n in enumerate((256, 1024)):
+        half = exact(n, found["beta_peak"][i].item())["susceptibility_connected"] / 2
+        for end in ("beta_low", "beta_high"):
+            value = exact(n, found[end][i].item())["susceptibility_connected"]
+            assert abs(value - half) < 0.1 * half
+    narrow = analysis.peaks([wide[0].isel(beta=slice(5, 14))], "susceptibility_connected")
+    assert np.isnan(narrow["beta_low"].item())
+
+
+def test_peaks_refuse(family):
+    with pytest.raises(ValueError, match="widen the beta range"):
+        analysis.peaks(family[0].isel(beta=slice(0, 6)), "susceptibility_connected")
+    with pytest.raises(ValueError, match="at least 5 values of beta"):
+        analysis.peaks(family[0].isel(beta=slice(0, 3)))
