@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -19,7 +20,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
-        options.command(options)
+        with warnings.catch_warnings():
+            warnings.simplefilter("default")
+            warnings.showwarning = _one_line
+            options.command(options)
     except (ValueError, OSError) as error:
         message = str(error) if isinstance(error, ValueError) else f"{error.filename}: {error.strerror}"
         print(f"ceas: {' '.join(message.split())}", file=sys.stderr)
@@ -28,6 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("ceas: interrupted; nothing was written", file=sys.stderr)
         return 130
     return 0
+
+
+def _one_line(message: Warning | str, *_: Any, **__: Any) -> None:
+    print(f"ceas: warning: {' '.join(str(message).split())}", file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -166,7 +166,7 @@ def _training(results: Results) -> Figure:
 def _heads(results: Results) -> Figure:
     figure = Figure(figsize=(10, 3.6), layout="constrained")
     for ax, run in zip(figure.subplots(1, results.head_heat.sizes["run"], sharey=True), results.head_heat):
-        figures.head_heat(run, ax).set_title(str(run["run"].values), fontsize="medium")
+        figures.head_heat(run, ax).set_title(str(run["run"].values).replace("1/sqrt(d_k)", r"$1/\sqrt{d_k}$"))
     return figure
 
 

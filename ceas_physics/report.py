@@ -132,7 +132,7 @@ def _square(results: Results, plan: Plan, progress: bool) -> None:
     betas = {L: center + np.linspace(-1.2, 0.6, plan.n_beta) / L for L in models}
     results.square = _sample(models, betas, plan, results.seed, progress)
     results.systems += corridor.spin_systems(
-        "square Ising, L", models, results.square, VISIBLE_KEYS, results.seed, progress
+        "square Ising", models, results.square, VISIBLE_KEYS, results.seed, progress
     )
 
 
@@ -143,7 +143,7 @@ def _hyperbolic(results: Results, plan: Plan, progress: bool) -> None:
     betas = {n: HYPERBOLIC_BETA_C * (1 + np.linspace(-2.0, 4.0, plan.n_beta) / sqrt(n)) for n in models}
     results.hyperbolic = _sample(models, betas, plan, results.seed, progress)
     results.systems += corridor.spin_systems(
-        "hyperbolic {5,4} Ising, N", models, results.hyperbolic, VISIBLE_KEYS, results.seed, progress
+        "hyperbolic {5,4} Ising", models, results.hyperbolic, VISIBLE_KEYS, results.seed, progress
     )
 
 
@@ -164,8 +164,8 @@ def _compare(results: Results) -> None:
     results.head_heat = xr.concat(
         [
             _head_heat(results.standard, "untrained", initial=True),
-            _head_heat(results.standard, "1/sqrt(d_k)"),
-            _head_heat(results.steered, "thermostat"),
+            _head_heat(results.standard, "trained at 1/sqrt(d_k)"),
+            _head_heat(results.steered, "trained with the thermostat"),
         ],
         dim="run",
     )

@@ -40,7 +40,7 @@ def test_plots_draw_what_they_are_given(dense, family):
     assert analysis.plots.observable(table, "specific_heat", ax) is ax
     assert len(ax.containers) == 3
     np.testing.assert_array_equal(ax.containers[0].lines[0].get_ydata(), table["specific_heat"].isel(L=0))
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["L = 64", "L = 256", "L = 1024"]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["N = 64", "N = 256", "N = 1024"]
     assert "beta" in ax.get_xlabel()
     ax = analysis.plots.binder_crossing(table, pairs)
     np.testing.assert_array_equal(ax.containers[-1].lines[0].get_xdata(), pairs["beta_cross"])
