@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .engine import PAIR_OBSERVABLES, UPDATE_CODES
+from .engine import UPDATES
 from .model import IsingModel
+from .observables import PAIR_OBSERVABLES
 from .schedule import Schedule
 
 MAX_RESULT_BYTES = 2 * 2**30
@@ -27,7 +28,7 @@ def check_models(models: Sequence[IsingModel]) -> None:
             raise ValueError("all models of one call must share one lattice object")
 
 
-def check_beta(beta: ArrayLike) -> NDArray[np.float64]:
+def check_beta(beta: ArrayLike, increasing: bool = False) -> NDArray[np.float64]:
     """Betas as a checked (n,) array."""
     betas = np.atleast_1d(np.asarray(beta, dtype=np.float64))
     if betas.ndim != 1 or betas.size == 0:
@@ -37,20 +38,56 @@ def check_beta(beta: ArrayLike) -> NDArray[np.float64]:
         raise ValueError(f"beta must be finite and >= 0, got {bad[0]}; use J < 0 for an antiferromagnet")
     if np.unique(betas).size < betas.size:
         raise ValueError("beta holds a value twice; ask for more chains instead")
+    if increasing and (betas.size < 2 or (np.diff(betas) < 0).any()):
+        raise ValueError("exchange needs two or more betas in increasing order; see temperature_ladder")
     return betas
 
 
 def choose_update(model: IsingModel, update: str) -> tuple[str, str]:
     """The update that runs, and why."""
     if update != "auto":
-        if update not in UPDATE_CODES:
-            raise ValueError(f"update must be 'auto' or one of {', '.join(UPDATE_CODES)}, got {update!r}")
+        if update not in UPDATES:
+            raise ValueError(f"update must be 'auto' or one of {', '.join(UPDATES)}, got {update!r}")
         return update, "asked for"
     plain = not model.disordered and float(model.couplings) > 0 and not model.has_field
     if plain and model.lattice.n_sites >= CLUSTER_WINS_FROM and model.lattice.dimension != 1:
         return "swendsen_wang", f"ferromagnet without field, {model.lattice.n_sites} >= {CLUSTER_WINS_FROM} sites"
     why = "few sites or one dimension" if plain else "a field or competing couplings, where clusters do not help"
     return "heat_bath", why
+
+
+def default_chains(kernel: str) -> int:
+    """64 for the bit kernels, 2 where their lanes carry disorder, else 8."""
+    return {"bits": 64, "bits, disorder in lanes": 2}.get(kernel, 8)
+
+
+def check_moves(
+    models: Sequence[IsingModel],
+    chains: int,
+    update: str,
+    kernel: str,
+    exchange: bool,
+    isoenergetic: int,
+    lanes: str,
+) -> None:
+    """Refuse combinations of chains and moves that no kernel has."""
+    if chains < 1:
+        raise ValueError(f"chains must be >= 1, got {chains}")
+    if lanes not in ("chains", "disorder"):
+        raise ValueError(f"lanes must be 'chains' or 'disorder', got {lanes!r}")
+    if lanes == "disorder":
+        if kernel != "bits, disorder in lanes":
+            raise ValueError(f"lanes='disorder' needs +-J couplings and a local update, got update={update!r}")
+        seeds = {(one.attrs.get("coupling_seed"), one.attrs.get("distribution")) for one in models}
+        order = [one.attrs.get("realisation") for one in models]
+        if len(seeds) > 1 or order != list(range(len(models))):
+            raise ValueError("lanes='disorder' takes the models of one edwards_anderson(..., disorder=k) call")
+    if exchange and kernel == "spins":
+        raise ValueError(f"exchange needs update 'heat_bath' or 'metropolis', got {update!r}")
+    if isoenergetic < 0 or (isoenergetic and kernel != "bits"):
+        raise ValueError(f"isoenergetic must be >= 0 and needs the bit kernel with chains in lanes, got {isoenergetic}")
+    if isoenergetic and models[0].has_field:
+        raise ValueError("isoenergetic moves are for models without field")
 
 
 def check_observables(model: IsingModel, chains: int, wanted: Iterable[str] | None) -> list[str]:

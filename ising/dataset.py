@@ -13,22 +13,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from .driver import Kept
-from .engine import PAIR_OBSERVABLES, Arrays
+from .engine import Unit
 from .model import IsingModel
+from .observables import PAIR_OBSERVABLES, STATISTICS, VARIABLES, Arrays
 from .schedule import Schedule
-
-VARIABLES = {
-    "energy": ("energy per site", "J", "H / n_sites"),
-    "magnetization": ("magnetization per site, signed", "1", "sum_i s_i / n_sites"),
-    "structure_factor": (
-        "structure factor at the smallest momentum, mean over axes",
-        "1",
-        "|sum_j s_j exp(i k_min x_j)|^2 / n_sites",
-    ),
-    "overlap": ("overlap of chains (2k, 2k + 1)", "1", "sum_i s_i^a s_i^b / n_sites"),
-    "link_overlap": ("link overlap of chains (2k, 2k + 1)", "1", "sum_<ij> s_i^a s_j^a s_i^b s_j^b / n_bonds"),
-    "overlap_k": ("overlap structure factor at k_min", "1", "|sum_j s_j^a s_j^b exp(i k_min x_j)|^2 / n_sites"),
-}
 
 
 def make_dataset(
@@ -36,6 +24,7 @@ def make_dataset(
     betas: NDArray[np.float64],
     results: list[Arrays],
     kept: Kept,
+    statistics: dict[str, NDArray[Any]],
     schedule: Schedule,
     attrs: dict[str, Any],
     squeeze: bool,
@@ -59,11 +48,27 @@ def make_dataset(
     if kept.last is not None:
         dims = (*lead, "beta", "chain", "site")
         data["spins"] = (dims, stack(list(kept.last)), {"long_name": "final spins", "units": "1"})
+    for name, values in statistics.items():
+        dims = (*lead, "beta_pair", "chain") if name == "swap_acceptance" else (*lead, "chain")
+        data[name] = (dims, values[0] if squeeze else values, {"long_name": STATISTICS[name], "units": "1"})
     lattice, first = models[0].lattice, models[0]
     momentum = lattice.momentum.magnitude if lattice.momentum else float("nan")
     data = data.assign_coords(n_sites=lattice.n_sites, momentum=momentum)
     data.momentum.attrs = {"long_name": "2 sin(k_min / 2)", "units": "1/bond"}
     return data.assign_attrs(_provenance(first, schedule), **attrs)
+
+
+def collect_statistics(
+    units: list[tuple[int | slice, Unit]], disorder: int, n_beta: int, chains: int
+) -> dict[str, NDArray[Any]]:
+    """Swap acceptance (disorder, beta_pair, chain) and round trips (disorder, chain) of all units."""
+    swaps, trips = np.zeros((disorder, n_beta - 1, chains)), np.zeros((disorder, chains), np.int64)
+    for index, unit in units:
+        for name, (first, values) in unit.statistics().items():
+            out = swaps if name == "swap_acceptance" else trips
+            real = values[: disorder - index.start] if isinstance(index, slice) else values
+            out[index, ..., first : first + values.shape[-1]] = real
+    return {"swap_acceptance": swaps, "round_trips": trips}
 
 
 def _provenance(model: IsingModel, schedule: Schedule) -> dict[str, Any]:

@@ -9,9 +9,11 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
-from .engine import Arrays, Unit
+from .engine import Unit
+from .observables import Arrays
 from .schedule import Schedule
 
 MAX_FINAL_SPINS = 10**7
@@ -21,25 +23,29 @@ class Kept:
     """The configurations a run keeps: every k-th draw, and the last if there is room."""
 
     def __init__(self, disorder: int, n_beta: int, chains: int, n_sites: int, draws: int, every: int) -> None:
-        self.every = every
+        self.every, self.n_realisations = every, disorder
         block = (disorder, n_beta, chains)
         self.draws = np.arange(every - 1, draws, every) if every else np.empty(0, int)
         self.some = np.empty((*block, self.draws.size, n_sites), np.int8) if every else None
         room = disorder * n_beta * chains * n_sites <= MAX_FINAL_SPINS
         self.last = np.empty((*block, n_sites), np.int8) if room else None
 
-    def store(self, index: int, unit: Unit, done: int, final: bool) -> None:
+    def store(self, index: int | slice, unit: Unit, done: int, final: bool) -> None:
         """Copy the present spins of a unit if draw number `done` is one to keep."""
         if self.some is not None and done % self.every == 0:
             for b, first, spins in unit.configurations():
-                self.some[index, b, first : first + len(spins), done // self.every - 1] = spins
+                self.some[index, b, first : first + spins.shape[-2], done // self.every - 1] = self._real(index, spins)
         if final and self.last is not None:
             for b, first, spins in unit.configurations():
-                self.last[index, b, first : first + len(spins)] = spins
+                self.last[index, b, first : first + spins.shape[-2]] = self._real(index, spins)
+
+    def _real(self, index: int | slice, spins: NDArray[np.int8]) -> NDArray[np.int8]:
+        """Lanes without a realisation are left out."""
+        return spins[: self.n_realisations - index.start] if isinstance(index, slice) else spins
 
 
 def drive(
-    units: list[tuple[int, Unit]],
+    units: list[tuple[int | slice, Unit]],
     results: list[Arrays],
     schedule: Schedule,
     kept: Kept,
@@ -59,7 +65,7 @@ def drive(
             with lock:
                 bar.update(n)
 
-        def work(index: int, unit: Unit) -> None:
+        def work(index: int | slice, unit: Unit) -> None:
             for n in _chunks(schedule.warmup, schedule.warmup if unit.whole_warm_up else 0, stop):
                 unit.warm_up(n)
                 advance(n)

@@ -1,13 +1,14 @@
 """Compiled: 64 independent chains in the bits of a word, any graph, couplings +-J, uniform field.
 
-`spins[site, column]` is a uint64 word: bit k is chain k of that column (1 is up); a column is one (beta, word) pair
-with its own random stream. All loops over columns are innermost, so that LLVM vectorises them.
+`spins[i]` is a uint64 word: bit k is site i of chain k (1 is up). Sites are updated eight at a time (`words.py`): a group
+is eight sites of one colour of a proper colouring, of one degree; missing sites are the spare word `spins[n_sites]`.
 
-A heat-bath decision needs P(up | number of up neighbours). The count is made with bit-sliced adders; the binary digits
-of the threshold are XORs of monomials in the bits of the count (`tables.py`); a uniform number is drawn digit by digit,
-from the most significant on, for all 64 lanes at once, until its first difference from the threshold is known in every
-lane. A column's stream advances only while that column has undecided lanes, so its numbers do not depend on the columns
-beside it.
+A decision needs P(up | number of up neighbours) for the heat bath, or P(flip | number of opposed neighbours) for
+Metropolis. The count is made with bit-sliced adders; the binary digits of the threshold are XORs of monomials in the bits
+of the count (`tables.py`); uniform numbers are drawn digit by digit, from the most significant on, for 512 lanes at once,
+until the first difference from the threshold is known in every lane: about eleven random words instead of 52.
+
+Everything of a sweep stands in one function: a call in the inner loop would spill all vector registers.
 """
 
 from __future__ import annotations
@@ -18,233 +19,193 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-ONES = np.uint64(0xFFFFFFFFFFFFFFFF)
+from .kernels_counts import N_PLANES, amplitudes, count_unsatisfied, count_up
+from .kernels_exchange import exchange, isoenergetic
+from .words import ONES, any_bit, gather, load, next_words, scatter, splat, store
+
+MAX_DEGREE = 15  # counts of up to four bits
+ZERO = np.uint64(0)
 
 
 class BitGraph(NamedTuple):
-    """A graph with +-J couplings as the bit kernels need it."""
+    """A graph with +-J couplings as the bit kernels need it; neighbour ~k is site k behind an antiferromagnetic bond."""
 
-    neighbors: NDArray[np.int32]  # (n_sites, max_degree), padded with -1
-    masks: NDArray[np.uint64]  # (n_sites, max_degree): all ones where the coupling opposes the majority sign, or (0, 0)
-    site_class: NDArray[np.int32]  # (n_sites,): row of the threshold table
-    bonds: NDArray[np.int32]  # (n_bonds, 2)
-    bond_masks: NDArray[np.uint64]  # (n_bonds,), or (0,)
-    layer_order: NDArray[np.int32]  # (n_axes, n_sites): sites sorted by layer
-    layer_start: NDArray[np.int32]  # (n_axes, n_layers + 1)
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _next_word(rng, c):  # type: ignore[no-untyped-def]
-    """SFC64 (Doty-Humphrey): one uint64 from state column c of rng (4, n_columns), without storing the new state."""
-    return rng[0, c] + rng[1, c] + rng[3, c]
+    groups: NDArray[np.int32]  # (n_groups, 1 + max_degree, 8): sites, then their neighbours
+    degree: NDArray[np.int32]  # (n_groups,)
+    site_class: NDArray[np.int32]  # (n_groups,): row of the threshold table
+    planes: NDArray[np.uint64]  # like groups: a bit per lane opposes the coupling, or (0, 0, 0)
+    counted: int  # groups whose bonds are all bonds once (one colour of a bipartite graph), or all groups
+    repeats: int  # how often those groups count each bond: 1 or 2
+    layers: NDArray[np.int32]  # (n_axes, n_blocks, length, 8): sites of eight layers side by side, n_axes may be 0
+    layer_sizes: NDArray[np.int32]  # (n_axes, 8 n_blocks)
 
 
 @njit(cache=True, nogil=True)
-def heat_bath_sweep(spins, rng, graph, digits, work):  # type: ignore[no-untyped-def]
-    """One heat-bath update of every site, in site order, in place.
+def sweep(spins, rng, graph, digits, flips, terms):  # type: ignore[no-untyped-def]
+    """Update every site once, colour by colour, in place.
 
-    digits (n_classes, n_digits, max_degree + 1, n_columns) uint64; work (max_degree + 8, n_columns) uint64 scratch.
+    spins (n_sites + 1,); rng (4, 8); digits (n_classes, n_digits, 1 or 2, n_terms) uint64, entries all zeros or all ones:
+    the coefficients of the monomials of the count, in a second block of their products with the spin;
+    flips: the digits decide on a flip given opposed neighbours (Metropolis), else on up given up neighbours (heat bath).
     """
-    n_sites, n_columns = spins.shape
-    n_digits = digits.shape[1]
-    n_terms = digits.shape[2]
-    max_degree = graph.neighbors.shape[1]
-    masked = graph.masks.shape[0] > 0
-    monomial = work[:n_terms]
-    threshold = work[n_terms]
-    undecided = work[n_terms + 1]
-    chosen = work[n_terms + 2]
-    for i in range(n_sites):
-        degree = 0
-        for k in range(1, n_terms):
-            monomial[k, :] = np.uint64(0)
-        for j in range(max_degree):
-            neighbor = graph.neighbors[i, j]
-            if neighbor < 0:
-                break
-            degree += 1
-            mask = graph.masks[i, j] if masked else np.uint64(0)
-            for c in range(n_columns):
-                threshold[c] = spins[neighbor, c] ^ mask
-            plane = 1
-            while plane <= degree:  # ripple: monomial[2^b] holds bit b of the count
-                for c in range(n_columns):
-                    carry = monomial[plane, c] & threshold[c]
-                    monomial[plane, c] ^= threshold[c]
-                    threshold[c] = carry
-                plane *= 2
-        for k in range(3, degree + 1):
-            low = k & (k - 1)
-            if low:
-                for c in range(n_columns):
-                    monomial[k, c] = monomial[low, c] & monomial[k - low, c]
-        row = graph.site_class[i]
-        for c in range(n_columns):
-            undecided[c] = ONES
-            chosen[c] = np.uint64(0)
+    a, b, c, counter = load(rng, 0), load(rng, 8), load(rng, 16), load(rng, 24)
+    n_digits, n_blocks, n_terms = digits.shape[1:]
+    digits_flat = digits.ravel()
+    stride = graph.groups.shape[1] * 8
+    lane_couplings = graph.planes.size > 0
+    groups, planes, degrees, site_class = graph.groups, graph.planes, graph.degree, graph.site_class
+    for group in range(groups.shape[0]):
+        degree, at = degrees[group], group * stride
+        own = splat(ZERO)
+        if flips:
+            own = gather(spins, groups, at)
+        ones = twos = fours = eights = splat(ZERO)
+        first = 1
+        if degree >= 3:
+            first = 4
+            x, y, z = gather(spins, groups, at + 8), gather(spins, groups, at + 16), gather(spins, groups, at + 24)
+            if lane_couplings:
+                x, y, z = x ^ load(planes, at + 8), y ^ load(planes, at + 16), z ^ load(planes, at + 24)
+            half = x ^ y
+            ones, twos = half ^ z ^ own, ((x ^ own) & (y ^ own)) | (half & (z ^ own))
+        for j in range(first, degree + 1):
+            x = gather(spins, groups, at + 8 * j) ^ own
+            if lane_couplings:
+                x = x ^ load(planes, at + 8 * j)
+            carry = ones & x
+            ones = ones ^ x
+            x = twos & carry
+            twos = twos ^ carry
+            carry = fours & x
+            fours = fours ^ x
+            eights = eights ^ carry
+        both = ones & twos
+        if degree > 4:
+            store(terms, 40, ones & fours)
+            store(terms, 48, twos & fours)
+            store(terms, 56, both & fours)
+            store(terms, 64, eights)
+            for k in range(9, degree + 1):
+                store(terms, 8 * k, load(terms, 8 * (k - 8)) & eights)
+        table = site_class[group] * n_digits * n_blocks * n_terms
+        undecided, chosen = splat(ONES), splat(ZERO)
         for digit in range(n_digits):
-            for c in range(n_columns):
-                threshold[c] = digits[row, digit, 0, c]
-            for k in range(1, degree + 1):
-                for c in range(n_columns):
-                    threshold[c] ^= digits[row, digit, k, c] & monomial[k, c]
-            left = np.uint64(0)
-            for c in range(n_columns):
-                live = undecided[c] != np.uint64(0)
-                word = _next_word(rng, c)
-                a = rng[1, c] ^ (rng[1, c] >> np.uint64(11))
-                b = rng[2, c] + (rng[2, c] << np.uint64(3))
-                d = ((rng[2, c] << np.uint64(24)) | (rng[2, c] >> np.uint64(40))) + word
-                rng[0, c] = a if live else rng[0, c]
-                rng[1, c] = b if live else rng[1, c]
-                rng[2, c] = d if live else rng[2, c]
-                rng[3, c] += np.uint64(1) if live else np.uint64(0)
-                differs = (word ^ threshold[c]) & undecided[c]
-                chosen[c] |= differs & threshold[c]
-                undecided[c] ^= differs
-                left |= undecided[c]
-            if left == np.uint64(0):
+            row = table + digit * n_blocks * n_terms
+            threshold = splat(digits_flat[row])
+            threshold = threshold ^ (splat(digits_flat[row + 1]) & ones) ^ (splat(digits_flat[row + 2]) & twos)
+            threshold = threshold ^ (splat(digits_flat[row + 3]) & both) ^ (splat(digits_flat[row + 4]) & fours)
+            for k in range(5, degree + 1):
+                threshold = threshold ^ (splat(digits_flat[row + k]) & load(terms, 8 * k))
+            if n_blocks == 2:
+                row += n_terms
+                with_spin = splat(digits_flat[row])
+                with_spin = with_spin ^ (splat(digits_flat[row + 1]) & ones) ^ (splat(digits_flat[row + 2]) & twos)
+                with_spin = with_spin ^ (splat(digits_flat[row + 3]) & both) ^ (splat(digits_flat[row + 4]) & fours)
+                for k in range(5, degree + 1):
+                    with_spin = with_spin ^ (splat(digits_flat[row + k]) & load(terms, 8 * k))
+                threshold = threshold ^ (with_spin & own)
+            random, a, b, c = next_words(a, b, c, counter)
+            counter = counter + splat(np.uint64(1))
+            differs = (random ^ threshold) & undecided
+            chosen = chosen | (differs & threshold)
+            undecided = undecided ^ differs
+            if not any_bit(undecided):
                 break
-        for c in range(n_columns):
-            spins[i, c] = chosen[c]
+        scatter(spins, groups, at, chosen ^ own)
+    store(rng, 0, a)
+    store(rng, 8, b)
+    store(rng, 16, c)
+    store(rng, 24, counter)
+
+
+class BitRun(NamedTuple):
+    """What a unit of words does; digits of threshold tables per beta."""
+
+    digits: NDArray[np.uint64]  # (n_beta, n_classes, n_digits, 1 or 2, n_terms)
+    flips: bool  # Metropolis
+    betas: NDArray[np.float64]  # (n_beta,)
+    coupling: float
+    field: float
+    n_sites: int
+    n_bonds: int
+    exchange: bool
+    isoenergetic: int  # Houdayer moves every so many sweeps, 0 for none
+    neighbors: NDArray[np.int32]  # (n_sites, max_degree), for the isoenergetic move
+    waves: NDArray[np.float64]  # (2, 8 n_blocks)
+    disorder_lanes: bool  # pairs are the same lane of words (0, 1), else lanes (2k, 2k + 1) of one word
 
 
 @njit(cache=True, nogil=True)
-def _add_eight(planes, words):  # type: ignore[no-untyped-def]
-    """Add the bits of eight words (8, n_columns) to vertical counters planes (n_planes, n_columns); clears words."""
-    for c in range(planes.shape[1]):
-        a, b, d, e = words[0, c], words[1, c], words[2, c], words[3, c]
-        f, g, h, p = words[4, c], words[5, c], words[6, c], words[7, c]
-        x = a ^ b
-        s1, c1 = x ^ d, (a & b) | (x & d)
-        x = e ^ f
-        s2, c2 = x ^ g, (e & f) | (x & g)
-        x = s1 ^ s2
-        s3, c3 = x ^ h, (s1 & s2) | (x & h)
-        one, c4 = s3 ^ p, s3 & p
-        x = c1 ^ c2
-        t1, d1 = x ^ c3, (c1 & c2) | (x & c3)
-        two, d2 = t1 ^ c4, t1 & c4
-        four, eight = d1 ^ d2, d1 & d2
-        carry = planes[0, c] & one
-        planes[0, c] ^= one
-        x = planes[1, c] ^ two
-        carry, planes[1, c] = (planes[1, c] & two) | (x & carry), x ^ carry
-        x = planes[2, c] ^ four
-        carry, planes[2, c] = (planes[2, c] & four) | (x & carry), x ^ carry
-        x = planes[3, c] ^ eight
-        carry, planes[3, c] = (planes[3, c] & eight) | (x & carry), x ^ carry
-        plane = 4
-        while carry:
-            t = planes[plane, c] & carry
-            planes[plane, c] ^= carry
-            carry = t
-            plane += 1
-    words[:] = np.uint64(0)
+def advance(spins, rng, graph, run, ladder, n_sweeps):  # type: ignore[no-untyped-def]
+    """Sweeps (with exchange, if asked for) of all words at all betas: spins (n_words, n_beta, n_sites + 1)."""
+    terms = np.zeros((16, 8), np.uint64)
+    planes, buffer = np.zeros((N_PLANES, 8), np.uint64), np.zeros(64, np.uint64)
+    scratch = np.zeros((2, run.n_sites if run.isoenergetic else 0), np.uint64)
+    for _ in range(n_sweeps):
+        for word in range(spins.shape[0]):
+            for b in range(spins.shape[1]):
+                sweep(spins[word, b], rng[word, b], graph, run.digits[b], run.flips, terms)
+                if run.isoenergetic and ladder.steps[word] % run.isoenergetic == 0:
+                    isoenergetic(spins[word, b], run.neighbors, ladder.rng[word], scratch[0], scratch[1])
+            if run.exchange:
+                _count_energies(spins[word], graph, run, ladder, word, planes, buffer)
+                exchange(spins[word], run.betas, ladder, word)
+            else:
+                ladder.steps[word] += 1
 
 
 @njit(cache=True, nogil=True)
-def _unpack(planes, counts):  # type: ignore[no-untyped-def]
-    """Write the counters of all lanes to counts (64 * n_columns,) and clear the planes."""
-    for c in range(planes.shape[1]):
-        lanes = counts[64 * c : 64 * c + 64]
-        lanes[:] = 0
-        for plane in range(planes.shape[0]):
-            word = planes[plane, c]
-            if word:
-                for lane in range(64):
-                    lanes[lane] += np.int64((word >> np.uint64(lane)) & np.uint64(1)) << plane
-            planes[plane, c] = np.uint64(0)
+def _count_energies(spins, graph, run, ladder, word, planes, buffer):  # type: ignore[no-untyped-def]
+    """Counts and total energies of one word's lanes at every beta into the ladder."""
+    for b in range(spins.shape[0]):
+        count_unsatisfied(spins[b], graph, True, planes, buffer, ladder.unsatisfied[word, b])
+        if run.field != 0.0:
+            count_up(spins[b], run.n_sites, planes, buffer, ladder.up[word, b])
+        for lane in range(64):
+            satisfied = run.n_bonds - 2 * ladder.unsatisfied[word, b, lane]
+            moment = 2 * ladder.up[word, b, lane] - run.n_sites if run.field != 0.0 else 0
+            ladder.energy[word, b, lane] = -run.coupling * satisfied - run.field * moment
 
 
 @njit(cache=True, nogil=True)
-def count_unsatisfied(spins, bonds, bond_masks, planes, words, counts):  # type: ignore[no-untyped-def]
-    """Per lane, the number of bonds whose spins differ (after the masks)."""
-    masked = bond_masks.size > 0
-    filled = 0
-    for bond in range(bonds.shape[0]):
-        mask = bond_masks[bond] if masked else np.uint64(0)
-        for c in range(spins.shape[1]):
-            words[filled, c] = spins[bonds[bond, 0], c] ^ spins[bonds[bond, 1], c] ^ mask
-        filled += 1
-        if filled == 8:
-            _add_eight(planes, words)
-            filled = 0
-    _add_eight(planes, words)
-    _unpack(planes, counts)
-
-
-@njit(cache=True, nogil=True)
-def count_up(spins, sites, planes, words, counts):  # type: ignore[no-untyped-def]
-    """Per lane, the number of up spins among the given sites."""
-    filled = 0
-    for site in sites:
-        words[filled, :] = spins[site]
-        filled += 1
-        if filled == 8:
-            _add_eight(planes, words)
-            filled = 0
-    _add_eight(planes, words)
-    _unpack(planes, counts)
-
-
-@njit(cache=True, nogil=True)
-def measure(spins, graph, masked, waves, planes, words, counts, unsatisfied, up, structure):  # type: ignore[no-untyped-def]
-    """Raw counts of one draw, for all lanes: unsatisfied bonds, up spins, |Fourier amplitude|^2 averaged over axes.
-
-    waves (2, n_layers) holds cos and sin of the layers' phases (n_layers = 0: no momentum); outputs (n_lanes,).
-    """
-    none = graph.bond_masks[:0]
-    count_unsatisfied(spins, graph.bonds, graph.bond_masks if masked else none, planes, words, unsatisfied)
-    n_axes, n_layers = graph.layer_start.shape[0], graph.layer_start.shape[1] - 1
-    structure[:] = 0.0
-    for axis in range(n_axes):
-        real = np.zeros(counts.size)
-        imaginary = np.zeros(counts.size)
-        if axis == 0:
-            up[:] = 0
-        for layer in range(n_layers):
-            start, stop = graph.layer_start[axis, layer], graph.layer_start[axis, layer + 1]
-            if start == stop:
-                continue
-            count_up(spins, graph.layer_order[axis, start:stop], planes, words, counts)
-            if axis == 0:
-                up += counts
-            if waves.shape[1]:
-                for lane in range(counts.size):
-                    moment = 2 * counts[lane] - (stop - start)
-                    real[lane] += moment * waves[0, layer]
-                    imaginary[lane] += moment * waves[1, layer]
-        structure += (real * real + imaginary * imaginary) / n_axes
-
-
-@njit(cache=True, nogil=True)
-def run(spins, rng, graph, digits, waves, thin, single, pairs):  # type: ignore[no-untyped-def]
+def sample(spins, rng, graph, run, ladder, thin, n_draws, single, pairs):  # type: ignore[no-untyped-def]
     """`thin` sweeps before each draw; fills the outputs with raw counts.
 
-    single: three arrays (n_draws, n_lanes): unsatisfied bonds int64, up spins int64, |amplitude|^2 float64.
-    pairs: the same for the overlap field of lanes (2k, 2k + 1), in lane 2k; n_draws = 0 if not wanted.
+    single: three arrays (n_draws, n_beta, n_words, 64): unsatisfied bonds int32, up spins int32, |amplitude|^2 float64,
+    each with n_draws = 0 if not wanted; pairs: the same of the overlap field, (n_draws, n_beta, 1 or n_words, 64).
     """
-    n_sites, n_columns = spins.shape
-    planes = np.zeros((34, n_columns), np.uint64)
-    words = np.zeros((8, n_columns), np.uint64)
-    counts = np.zeros(64 * n_columns, np.int64)
-    work = np.zeros((digits.shape[2] + 3, n_columns), np.uint64)
-    overlap = np.empty_like(spins) if pairs[0].shape[0] else spins
-    for draw in range(single[0].shape[0]):
-        for _ in range(thin):
-            heat_bath_sweep(spins, rng, graph, digits, work)
-        measure(spins, graph, True, waves, planes, words, counts, single[0][draw], single[1][draw], single[2][draw])
-        if pairs[0].shape[0]:
-            for i in range(n_sites):
-                for c in range(n_columns):
-                    overlap[i, c] = ~(spins[i, c] ^ (spins[i, c] >> np.uint64(1)))
-            measure(overlap, graph, False, waves, planes, words, counts, pairs[0][draw], pairs[1][draw], pairs[2][draw])
-
-
-@njit(cache=True, nogil=True)
-def warm_up(spins, rng, graph, digits, n_sweeps):  # type: ignore[no-untyped-def]
-    """Sweeps without measuring."""
-    work = np.zeros((digits.shape[2] + 3, spins.shape[1]), np.uint64)
-    for _ in range(n_sweeps):
-        heat_bath_sweep(spins, rng, graph, digits, work)
+    planes, buffer = np.zeros((N_PLANES, 8), np.uint64), np.zeros(64, np.uint64)
+    counts, real, imaginary = np.zeros(64, np.int32), np.zeros(64), np.zeros(64)
+    overlap = np.zeros(spins.shape[2], np.uint64)
+    n_words = spins.shape[0]
+    wants_pairs = pairs[0].shape[0] + pairs[1].shape[0] + pairs[2].shape[0] > 0
+    for draw in range(n_draws):
+        advance(spins, rng, graph, run, ladder, thin)
+        for b in range(spins.shape[1]):
+            for word in range(n_words):
+                s = spins[word, b]
+                if single[0].shape[0]:
+                    if run.exchange:
+                        single[0][draw, b, word] = ladder.unsatisfied[word, b]
+                    else:
+                        count_unsatisfied(s, graph, True, planes, buffer, single[0][draw, b, word])
+                if single[1].shape[0]:
+                    count_up(s, run.n_sites, planes, buffer, single[1][draw, b, word])
+                if single[2].shape[0]:
+                    amplitudes(
+                        s, graph, run.waves, planes, buffer, counts, real, imaginary, single[2][draw, b, word]
+                    )
+            for word in range(0, n_words if wants_pairs else 0, 2 if run.disorder_lanes else 1):
+                if run.disorder_lanes:
+                    overlap[:] = ~(spins[word, b] ^ spins[word + 1, b])
+                else:
+                    overlap[:] = ~(spins[word, b] ^ (spins[word, b] >> np.uint64(1)))
+                at = word // 2 if run.disorder_lanes else word
+                if pairs[0].shape[0]:
+                    count_unsatisfied(overlap, graph, False, planes, buffer, pairs[0][draw, b, at])
+                if pairs[1].shape[0]:
+                    count_up(overlap, run.n_sites, planes, buffer, pairs[1][draw, b, at])
+                if pairs[2].shape[0]:
+                    amplitudes(
+                        overlap, graph, run.waves, planes, buffer, counts, real, imaginary, pairs[2][draw, b, at]
+                    )

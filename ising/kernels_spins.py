@@ -46,9 +46,12 @@ def next_uint64(rng):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _uniform(rng):  # type: ignore[no-untyped-def]
+def uniform(rng):  # type: ignore[no-untyped-def]
     """Uniform in [0, 1), a multiple of 2^-53."""
     return np.float64(next_uint64(rng) >> np.uint64(11)) * 1.1102230246251565e-16
+
+
+_uniform = uniform
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -77,7 +80,7 @@ def heat_bath_sweep(spins, rng, graph, beta):  # type: ignore[no-untyped-def]
     """Every site once, in order: s_i = +1 with probability 1 / (1 + exp(-2 beta h_i))."""
     for i in range(spins.size):
         up = 1.0 / (1.0 + exp(-2.0 * beta * _local_field(spins, i, graph)))
-        spins[i] = 1 if _uniform(rng) < up else -1
+        spins[i] = 1 if uniform(rng) < up else -1
 
 
 @njit(cache=True, nogil=True)
@@ -86,7 +89,7 @@ def random_site_sweep(spins, rng, graph, beta):  # type: ignore[no-untyped-def]
     for _ in range(spins.size):
         i = _site(rng, spins.size)
         cost = 2.0 * spins[i] * _local_field(spins, i, graph)
-        if cost <= 0.0 or _uniform(rng) < exp(-beta * cost):
+        if cost <= 0.0 or uniform(rng) < exp(-beta * cost):
             spins[i] = -spins[i]
 
 
@@ -120,11 +123,11 @@ def swendsen_wang_step(spins, rng, graph, idle, scratch):  # type: ignore[no-unt
         parent[i] = i
     for bond in range(graph.bonds.shape[0]):
         a, b = graph.bonds[bond, 0], graph.bonds[bond, 1]
-        if _item(graph.couplings, bond) * spins[a] * spins[b] > 0.0 and _uniform(rng) >= _item(idle.bonds, bond):
+        if _item(graph.couplings, bond) * spins[a] * spins[b] > 0.0 and uniform(rng) >= _item(idle.bonds, bond):
             _join(parent, a, b)
     if graph.fields.size > 1 or graph.fields[0] != 0.0:
         for i in range(ghost):
-            if _item(graph.fields, i) * spins[i] > 0.0 and _uniform(rng) >= _item(idle.sites, i):
+            if _item(graph.fields, i) * spins[i] > 0.0 and uniform(rng) >= _item(idle.sites, i):
                 _join(parent, i, ghost)
     frozen = _root(parent, ghost)
     for i in range(ghost):
@@ -150,14 +153,14 @@ def wolff_cluster(spins, rng, graph, idle, scratch):  # type: ignore[no-untyped-
     while head < size and not pinned:
         i = members[head]
         head += 1
-        pinned = _item(graph.fields, i) * spins[i] > 0.0 and _uniform(rng) >= _item(idle.sites, i)
+        pinned = _item(graph.fields, i) * spins[i] > 0.0 and uniform(rng) >= _item(idle.sites, i)
         for j in range(graph.neighbors.shape[1]):
             neighbor = graph.neighbors[i, j]
             if neighbor < 0 or pinned:
                 break
             bond = graph.neighbor_bonds[i, j]
             satisfied = _item(graph.couplings, bond) * spins[i] * spins[neighbor] > 0.0
-            if satisfied and not marked[neighbor] and _uniform(rng) >= _item(idle.bonds, bond):
+            if satisfied and not marked[neighbor] and uniform(rng) >= _item(idle.bonds, bond):
                 members[size] = neighbor
                 marked[neighbor] = 1
                 size += 1

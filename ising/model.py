@@ -142,15 +142,17 @@ def edwards_anderson(
     if disorder < 1:
         raise ValueError(f"disorder must be >= 1, got {disorder}")
 
-    def realisation(index: int) -> IsingModel:
-        rng = generator(seed, Purpose.COUPLINGS, index)
-        size = lattice.n_bonds
-        couplings = rng.choice([-1.0, 1.0], size) if distribution == "bimodal" else rng.standard_normal(size)
-        attrs = {"coupling_seed": seed, "distribution": distribution, "realisation": index}
-        return IsingModel(lattice, couplings, name="edwards_anderson", attrs=attrs)
-
-    models = tuple(realisation(index) for index in range(disorder))
+    models = tuple(realisation(lattice, seed, distribution, index) for index in range(disorder))
     return models[0] if disorder == 1 else models
+
+
+def realisation(lattice: Lattice, seed: int, distribution: str, index: int) -> IsingModel:
+    """Number `index` of the Edwards-Anderson realisations of a seed."""
+    rng = generator(seed, Purpose.COUPLINGS, index)
+    size = lattice.n_bonds
+    couplings = rng.choice([-1.0, 1.0], size) if distribution == "bimodal" else rng.standard_normal(size)
+    attrs = {"coupling_seed": seed, "distribution": distribution, "realisation": index}
+    return IsingModel(lattice, couplings, name="edwards_anderson", attrs=attrs)
 
 
 def sherrington_kirkpatrick(n: int, seed: int) -> IsingModel:

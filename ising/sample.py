@@ -9,11 +9,21 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from .checks import check_beta, check_initial, check_memory, check_models, check_observables, choose_update
-from .dataset import make_dataset
+from .checks import (
+    check_beta,
+    check_initial,
+    check_memory,
+    check_models,
+    check_moves,
+    check_observables,
+    choose_update,
+    default_chains,
+)
+from .dataset import collect_statistics, make_dataset
 from .driver import Kept, drive
-from .engine import PAIR_OBSERVABLES, Arrays, fits_bits, make_units
+from .engine import choose_kernel, make_units
 from .model import IsingModel
+from .observables import PAIR_OBSERVABLES, Arrays
 from .schedule import Schedule
 
 Models = Mapping[Any, IsingModel | Sequence[IsingModel]]
@@ -26,11 +36,14 @@ def sample(
     update: str = "auto",
     chains: int | None = None,
     seed: int = 0,
+    exchange: bool = False,
     observables: Iterable[str] | None = None,
     configurations: int = 0,
     initial: Any = "random",
     progress: bool = True,
     threads: int | None = None,
+    isoenergetic: int = 0,
+    lanes: str = "chains",
 ) -> xr.Dataset:
     """Monte Carlo averages of an Ising model at one or more inverse temperatures.
 
@@ -43,7 +56,8 @@ def sample(
     schedule
         Warm-up, draws, thinning; ``Schedule()`` if not given.
     update
-        ``"heat_bath"`` (64 chains per machine word where couplings are +-J and the field is uniform),
+        ``"heat_bath"`` and ``"metropolis"`` (64 chains per machine word where couplings are +-J, the field is uniform and
+        the degree at most 15; Metropolis flips with 15/16 min(1, exp(-beta dE)), which keeps its fixed order ergodic),
         ``"random_site"`` (Metropolis, the slow reference), ``"swendsen_wang"``, ``"wolff"`` (both with a ghost spin for
         fields), or ``"auto"``; the attribute `update` of the result names the one that ran, `update_reason` why.
     chains
@@ -51,6 +65,10 @@ def sample(
     seed
         Every random number follows from it: the same seed gives the same bits whatever the number of threads, and chain
         k is the same however many chains are asked for. 0 is a seed like any other.
+    exchange
+        Replica exchange: after every sweep configurations are exchanged between neighbouring betas (increasing order)
+        within a chain, so (beta, chain) is the temperature slot. Adds `swap_acceptance(beta_pair, chain)` and
+        `round_trips(chain)`, lowest to highest beta and back, both without the warm-up.
     observables
         Names among `energy`, `magnetization`, `structure_factor` (periodic lattices) and, for disordered models,
         `overlap`, `link_overlap`, `overlap_k`; all that exist by default.
@@ -62,6 +80,11 @@ def sample(
         Show a progress bar.
     threads
         Worker threads; all cores by default.
+    isoenergetic
+        Houdayer's cluster move on chains (2k, 2k + 1) every so many sweeps; 0 for none. For +-J couplings, no field.
+    lanes
+        ``"disorder"`` puts 64 realisations of `edwards_anderson(..., disorder=k)` into a word instead of 64 chains of
+        one: the fast way to average over disorder with a few chains each.
 
     Returns
     -------
@@ -84,33 +107,26 @@ def sample(
     schedule = schedule or Schedule()
     models = [model] if isinstance(model, IsingModel) else list(model)
     check_models(models)
-    betas = check_beta(beta)
+    betas = check_beta(beta, increasing=exchange)
     update, reason = choose_update(models[0], update)
-    bits = update == "heat_bath" and all(fits_bits(m) for m in models)
-    chains = (64 if bits else 8) if chains is None else chains
-    if chains < 1:
-        raise ValueError(f"chains must be >= 1, got {chains}")
+    kernel = choose_kernel(models, update, lanes)
+    chains = default_chains(kernel) if chains is None else chains
+    check_moves(models, chains, update, kernel, exchange, isoenergetic, lanes)
     names = check_observables(models[0], chains, observables)
     check_memory(names, len(models), len(betas), chains, schedule, models[0].lattice.n_sites, configurations)
     start = check_initial(initial, len(betas), chains, models[0].lattice.n_sites)
-    results, units = [], []
-    for index, one in enumerate(models):
-        arrays: Arrays = {
-            name: np.empty((len(betas), chains // 2 if name in PAIR_OBSERVABLES else chains, schedule.draws))
-            for name in names
-        }
-        results.append(arrays)
-        units += [(index, unit) for unit in make_units(one, betas, chains, update, seed, index, start)]
+    results = [_empty(names, len(betas), chains, schedule.draws) for _ in models]
+    units = make_units(models, betas, chains, update, seed, start, kernel, exchange, isoenergetic)
     kept = Kept(len(models), len(betas), chains, models[0].lattice.n_sites, schedule.draws, configurations)
     drive(units, results, schedule, kept, progress, threads)
-    attrs = {
-        "update": update,
-        "update_reason": reason,
-        "kernel": "bits" if bits else "spins",
-        "seed": seed,
-        "initial": initial if isinstance(initial, str) else "array",
-    }
-    return make_dataset(models, betas, results, kept, schedule, attrs, squeeze=isinstance(model, IsingModel))
+    attrs = {"update": update, "update_reason": reason, "kernel": kernel, "exchange": int(exchange)}
+    attrs |= {"isoenergetic": isoenergetic, "seed": seed, "initial": initial if isinstance(initial, str) else "array"}
+    statistics = collect_statistics(units, len(models), len(betas), chains) if exchange else {}
+    return make_dataset(models, betas, results, kept, statistics, schedule, attrs, isinstance(model, IsingModel))
+
+
+def _empty(names: list[str], n_beta: int, chains: int, draws: int) -> Arrays:
+    return {name: np.empty((n_beta, chains // 2 if name in PAIR_OBSERVABLES else chains, draws)) for name in names}
 
 
 @overload
@@ -161,7 +177,7 @@ def sample_sizes(
     if by_size:
         return parts
     together = xr.concat(
-        [part.drop_vars(["spins", "configurations"], errors="ignore") for part in parts],
+        [part.drop_vars(["spins", "configurations", "configuration"], errors="ignore") for part in parts],
         dim="L", coords="different", compat="equals", join="exact", combine_attrs="drop_conflicts",
     )  # fmt: skip
     return together.assign_attrs(lattice=", ".join(part.attrs["lattice"] for part in parts))

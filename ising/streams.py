@@ -20,6 +20,7 @@ class Purpose(IntEnum):
     COUPLINGS = 1
     INITIAL = 2
     SAMPLING = 3
+    EXCHANGE = 4
 
 
 def _sequence(seed: int, purpose: Purpose, key: Iterable[int]) -> np.random.SeedSequence:
@@ -37,3 +38,18 @@ def states(seed: int, purpose: Purpose, keys: Iterable[tuple[int, ...]]) -> NDAr
     """SFC64 states for the kernels, (n_streams, 4) uint64; the numbers that follow are those of `generator`."""
     rows = [np.random.SFC64(_sequence(seed, purpose, key)).state["state"]["state"] for key in keys]
     return np.array(rows, dtype=np.uint64)
+
+
+def wide_states(seed: int, purpose: Purpose, keys: Iterable[tuple[int, ...]]) -> NDArray[np.uint64]:
+    """Eight SFC64 generators a stream for the vector kernels, (n_streams, 4, 8) uint64.
+
+    The 24 words of (a, b, c) are the key's; the counter starts at 1 and the first 12 outputs are skipped, as numpy does.
+    """
+    words = [_sequence(seed, purpose, key).generate_state(24, np.uint64).reshape(3, 8) for key in keys]
+    a, b, c = np.moveaxis(np.array(words), 1, 0)
+    counter = np.ones_like(a)
+    for _ in range(12):
+        out = a + b + counter
+        counter += np.uint64(1)
+        a, b, c = b ^ (b >> np.uint64(11)), c + (c << np.uint64(3)), (c << np.uint64(24) | c >> np.uint64(40)) + out
+    return np.stack([a, b, c, counter], axis=1)

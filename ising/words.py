@@ -61,6 +61,8 @@ for _op, _method in ((operator.xor, "xor"), (operator.and_, "and_"), (operator.o
 
 def _element(array_type: Any, context: Any, builder: Any, array: Any, index: Any) -> Any:
     """Pointer to a flat element of a contiguous array."""
+    if array_type.layout != "C":
+        raise TypeError(f"the bit kernels address arrays flat and need C order, got {array_type}")
     return builder.gep(context.make_array(array_type)(context, builder, array).data, [index])
 
 
@@ -144,13 +146,7 @@ def store(typing_context: Any, array: Any, start: Any, value: Any) -> Any:
     return types.none(array, types.intp, words), codegen
 
 
-@intrinsic
-def gather(typing_context: Any, array: Any, indices: Any, start: Any) -> Any:
-    """Words array[k] for the eight int32 k = indices[start ..], counted flat; k < 0 gives the complement of array[~k].
-
-    So a table of neighbours holds the sign of a +-J coupling in the sign of its entries.
-    """
-
+def _gather(signed: bool) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         base = context.make_array(signature.args[0])(context, builder, arguments[0]).data
         index, sign = _signed_indices(context, builder, signature.args[1], arguments[1], arguments[2])
@@ -158,9 +154,24 @@ def gather(typing_context: Any, array: Any, indices: Any, start: Any) -> Any:
         for k in range(WIDTH):
             word = builder.load(builder.gep(base, [builder.extract_element(index, _lane(k))]))
             value = builder.insert_element(value, word, _lane(k))
-        return builder.xor(value, sign)
+        return builder.xor(value, sign) if signed else value
 
-    return words(array, indices, types.intp), codegen
+    return codegen
+
+
+@intrinsic
+def gather(typing_context: Any, array: Any, indices: Any, start: Any) -> Any:
+    """Words array[k] for the eight int32 k = indices[start ..], counted flat; k < 0 gives the complement of array[~k].
+
+    So a table of neighbours holds the sign of a +-J coupling in the sign of its entries.
+    """
+    return words(array, indices, types.intp), _gather(signed=True)
+
+
+@intrinsic
+def gather_unsigned(typing_context: Any, array: Any, indices: Any, start: Any) -> Any:
+    """As `gather`, but k < 0 gives array[~k] itself."""
+    return words(array, indices, types.intp), _gather(signed=False)
 
 
 @intrinsic

@@ -6,7 +6,8 @@ import xarray as xr
 from statistics_of_chains import joint_p, z_score
 
 import ising
-from ising import kernels_bits, kernels_spins, streams, tables
+from ising import bits, kernels_spins, streams, tables
+from ising.spins import spin_graph
 
 SHORT = ising.Schedule(20, 60)
 SQUARE = ising.ferromagnet(ising.square(6))
@@ -138,37 +139,93 @@ def test_compiled_equals_python():
     model = ising.ferromagnet(ising.square(3), h=0.2)
     data = {}
     for python in (False, True):
-        for update, code in (("heat_bath", 0), ("random_site", 1)):
-            graph = ising.engine._spin_graph(model)
+        for kernel in (kernels_spins.heat_bath_sweep, kernels_spins.random_site_sweep):
             spins = np.ones(9, np.int8)
             state = streams.states(1, streams.Purpose.SAMPLING, [(0,)])[0]
-            kernel = (kernels_spins.heat_bath_sweep, kernels_spins.random_site_sweep)[code]
             with np.errstate(over="ignore"):
-                (kernel.py_func if python else kernel)(spins, state, graph, 0.3)
-            data[update, python] = spins, state
-        shared = ising.engine._BitShared(model)
-        unit = ising.engine.BitUnit(shared, [(0, 0), (1, 0)], np.array([0.2, 0.4]), 64, 1, 0, "random")
-        work = np.zeros((8, 2), np.uint64)
-        kernel = kernels_bits.heat_bath_sweep
-        with np.errstate(over="ignore"):
-            (kernel.py_func if python else kernel)(unit.spins, unit.rng, shared.graph, unit.digits, work)
-        data["bits", python] = unit.spins, unit.rng
-    for name in ("heat_bath", "random_site", "bits"):
-        for a, b in zip(data[name, False], data[name, True], strict=True):
+                (kernel.py_func if python else kernel)(spins, state, spin_graph(model), 0.3)
+            data[kernel, python] = spins, state
+    for kernel in (kernels_spins.heat_bath_sweep, kernels_spins.random_site_sweep):
+        for a, b in zip(data[kernel, False], data[kernel, True], strict=True):
             np.testing.assert_array_equal(a, b)
 
 
-def test_threshold_digits_spell_the_probability():
-    beta = np.array([0.0, 0.37, 4.0])
-    digits = tables.heat_bath_digits(beta, -0.7, 0.1, np.array([3, 6], np.int32))
-    for row, degree in enumerate((3, 6)):
+def _plain_sweep(spins, state, groups, degree, probability, flips):
+    """The definition of the bit kernel in plain numpy: 512 uniform numbers against 512 probabilities, digit by digit."""
+    a, b, c, counter = state
+    for sites, degree_here in zip(groups, degree, strict=True):
+        own, *near = (np.where(k < 0, ~spins[k ^ (k >> 31)], spins[k ^ (k >> 31)]) for k in sites[: degree_here + 1])
+        lanes = np.arange(64, dtype=np.uint64)
+        up = (own[:, None] >> lanes & np.uint64(1)).astype(bool)  # (8, 64)
+        bits = [(x[:, None] >> lanes & np.uint64(1)).astype(bool) for x in near]
+        count = sum((x ^ up if flips else x).astype(int) for x in bits)
+        threshold = np.minimum((probability(count, degree_here, up) * 2.0**52 + 0.5).astype(np.int64), 2**52 - 1)
+        chosen, undecided = np.zeros((8, 64), bool), np.ones((8, 64), bool)
+        digit = 51
+        while undecided.any():
+            word = a + b + counter
+            a, b, c = (
+                b ^ (b >> np.uint64(11)),
+                c + (c << np.uint64(3)),
+                (c << np.uint64(24) | c >> np.uint64(40)) + word,
+            )
+            counter = counter + np.uint64(1)
+            drawn, wanted = (word[:, None] >> lanes & np.uint64(1)).astype(bool), (threshold >> digit & 1).astype(bool)
+            chosen |= undecided & (drawn != wanted) & wanted
+            undecided &= drawn == wanted
+            digit -= 1
+        new = (up ^ chosen) if flips else chosen
+        spins[sites[0]] = (new.astype(np.uint64) << lanes).sum(axis=1, dtype=np.uint64)
+    return np.array([a, b, c, counter])
+
+
+@pytest.mark.parametrize("flips", [False, True])
+@pytest.mark.parametrize("make", [
+    lambda: ising.ferromagnet(ising.square(4), J=0.7, h=0.2),
+    lambda: ising.edwards_anderson(ising.cubic(3), seed=1),
+    lambda: ising.ferromagnet(ising.complete(10), J=-0.2),
+])  # fmt: skip
+def test_bit_kernel_is_its_definition(make, flips):
+    model, beta = make(), 0.4
+    built = bits.BitTables([model], "metropolis" if flips else "heat_bath", False)
+    unit = bits.BitUnit(built, np.array([beta]), [0], [0], 64, 1, 0, "random")
+    J, h = built.coupling, float(model.fields)
+
+    def probability(count, degree, up):
+        if flips:
+            return 15 / 16 * np.exp(-np.maximum(beta * (2 * J * (degree - 2 * count) + 2 * h * np.where(up, 1, -1)), 0))
+        return 1 / (1 + np.exp(-2 * beta * (J * (2 * count - degree) + h)))
+
+    spins, state = unit.spins[0, 0].copy(), unit.rng[0, 0].copy()
+    for _ in range(3):
+        state = _plain_sweep(spins, state, built.graph.groups, built.graph.degree, probability, flips)
+    unit.warm_up(3)
+    np.testing.assert_array_equal(unit.spins[0, 0], spins)
+    np.testing.assert_array_equal(unit.rng[0, 0], state)
+
+
+@pytest.mark.parametrize("field", [0.0, 0.1])
+def test_threshold_digits_spell_the_probability(field):
+    beta, J = np.array([0.0, 0.37, 4.0]), -0.7
+    degrees = np.array([3, 6], np.int32)
+    up = tables.heat_bath_digits(beta, J, field, degrees)
+    flip = tables.metropolis_digits(beta, J, field, degrees)
+    assert flip.shape[3] == (2 if field else 1)
+    weights = 0.5 ** np.arange(1, tables.N_DIGITS + 1)
+    for row, degree in enumerate(degrees):
         for count in range(degree + 1):
             subsets = [k for k in range(degree + 1) if k & count == k]
-            bits = np.bitwise_xor.reduce(digits[row][:, subsets] & np.uint64(1), axis=1)  # (digit, column)
-            p = (bits.astype(float).T * 0.5 ** np.arange(1, tables.N_DIGITS + 1)).sum(axis=1)
-            np.testing.assert_allclose(
-                p, 1 / (1 + np.exp(-2 * beta * (-0.7 * (2 * count - degree) + 0.1))), atol=2.0**-52
-            )
+
+            def spelled(digits, blocks, row=row, subsets=subsets):
+                bit = np.bitwise_xor.reduce(digits[:, row][:, :, blocks][..., subsets] & np.uint64(1), axis=(2, 3))
+                return bit.astype(float) @ weights
+
+            local = J * (2 * count - degree) + field
+            np.testing.assert_allclose(spelled(up, [0]), 1 / (1 + np.exp(-2 * beta * local)), atol=2.0**-52)
+            for blocks, spin in (([0], -1), ([0, 1], 1)) if field else (([0], 1),):
+                cost = 2 * J * (degree - 2 * count) + 2 * field * spin
+                expected = 15 / 16 * np.exp(-np.maximum(beta * cost, 0))
+                np.testing.assert_allclose(spelled(flip, blocks), expected, atol=2.0**-52)
 
 
 def test_lanes_are_independent():

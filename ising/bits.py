@@ -1,0 +1,315 @@
+"""The bit-parallel unit: 64 chains a word, any graph of degree up to 15, couplings +-J, uniform field."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import pi
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from . import kernels_bits
+from .kernels_exchange import Ladder
+from .lattice import Lattice
+from .model import IsingModel
+from .observables import PAIR_OBSERVABLES, Arrays
+from .streams import Purpose, generator, states, wide_states
+from .tables import heat_bath_digits, metropolis_digits
+from .words import ONES, WIDTH
+
+
+def fits_bits(model: IsingModel) -> bool:
+    """Whether the bit kernels cover the model."""
+    uniform_field = not isinstance(model.fields, np.ndarray)
+    if not uniform_field or model.lattice.n_bonds == 0 or model.coupling_magnitude is None:
+        return False
+    return int(model.lattice.degree.max()) <= kernels_bits.MAX_DEGREE
+
+
+@njit(cache=True, nogil=True)
+def color(neighbors):  # type: ignore[no-untyped-def]
+    """Proper colouring (n_sites,) int32: two colours where the graph is bipartite, else the first free one in order."""
+    n_sites, max_degree = neighbors.shape
+    colors = np.full(n_sites, -1, np.int32)
+    queue = np.empty(n_sites, np.int32)
+    bipartite = True
+    for start in range(n_sites):
+        if colors[start] >= 0:
+            continue
+        colors[start] = 0
+        queue[0] = start
+        head, tail = 0, 1
+        while head < tail:
+            i = queue[head]
+            head += 1
+            for j in range(max_degree):
+                k = neighbors[i, j]
+                if k < 0:
+                    break
+                if colors[k] < 0:
+                    colors[k] = 1 - colors[i]
+                    queue[tail] = k
+                    tail += 1
+                elif colors[k] == colors[i]:
+                    bipartite = False
+    if bipartite:
+        return colors
+    colors[:] = -1
+    for i in range(n_sites):
+        used = np.int64(0)
+        for j in range(max_degree):
+            if neighbors[i, j] < 0:
+                break
+            if colors[neighbors[i, j]] >= 0:
+                used |= np.int64(1) << colors[neighbors[i, j]]
+        free = 0
+        while (used >> free) & 1:
+            free += 1
+        colors[i] = free
+    return colors
+
+
+class BitTables:
+    """What the units of one model (or of 64 disorder realisations) share."""
+
+    def __init__(self, models: Sequence[IsingModel], update: str, disorder_lanes: bool) -> None:
+        self.model, self.disorder_lanes, self.flips = models[0], disorder_lanes, update == "metropolis"
+        lattice = self.model.lattice
+        self.degrees, site_class = np.unique(lattice.degree, return_inverse=True)
+        colors = color(lattice.neighbors)
+        sites = _group_sites(colors, site_class)
+        planes, opposed = np.zeros((0, 0, 0), np.uint64), None
+        if disorder_lanes:
+            planes = _lane_planes(lattice, sites, models)
+        elif self.model.disordered:
+            opposed = np.less(self.model.couplings, 0)
+        groups = _groups(lattice, sites, opposed)
+        layers, sizes, self.waves = _layers(lattice)
+        first = sites[:, 0]
+        bipartite = int(colors.max()) == 1
+        counted = int((colors[first] == 0).sum()) if bipartite else len(sites)
+        self.graph = kernels_bits.BitGraph(
+            groups, self.degrees[site_class[first]].astype(np.int32), site_class[first].astype(np.int32), planes,
+            counted, 1 if bipartite else 2, layers, sizes,
+        )  # fmt: skip
+        magnitude = self.model.disordered or disorder_lanes
+        self.coupling = float(np.abs(self.model.couplings).max()) if magnitude else float(self.model.couplings)
+
+    def digits(self, betas: NDArray[np.float64]) -> NDArray[np.uint64]:
+        """Threshold table of every beta."""
+        make = metropolis_digits if self.flips else heat_bath_digits
+        return make(betas, self.coupling, float(self.model.fields), self.degrees)
+
+
+class BitUnit:
+    """One word at one beta, or with exchange at all betas; with disorder in the lanes one or two words (chains)."""
+
+    whole_warm_up = False
+
+    def __init__(
+        self,
+        tables: BitTables,
+        betas: NDArray[np.float64],
+        beta_indices: Sequence[int],
+        words: Sequence[int],
+        chains: int,
+        seed: int,
+        disorder: int,
+        initial: Any,
+        exchange: bool = False,
+        isoenergetic: int = 0,
+    ) -> None:
+        self.tables, self.beta_indices, self.words, self.chains = tables, list(beta_indices), list(words), chains
+        lattice = tables.model.lattice
+        self.n_sites, n_beta = lattice.n_sites, len(beta_indices)
+        keys = [(self.n_sites, disorder, b, word) for word in words for b in beta_indices]
+        self.rng = wide_states(seed, Purpose.SAMPLING, keys).reshape(len(words), n_beta, 4, WIDTH)
+        self.spins = np.zeros((len(words), n_beta, self.n_sites + 1), np.uint64)
+        for key, row in zip(keys, self.spins.reshape(len(keys), -1)):
+            row[:-1] = self._initial(initial, seed, key)
+        here = betas[self.beta_indices]
+        self.run = kernels_bits.BitRun(
+            tables.digits(here), tables.flips, here, tables.coupling, float(tables.model.fields), self.n_sites,
+            lattice.n_bonds, exchange, isoenergetic, lattice.neighbors, tables.waves, tables.disorder_lanes,
+        )  # fmt: skip
+        exchange_keys = [(self.n_sites, disorder, beta_indices[0], word) for word in words]
+        self.ladder = _new_ladder(len(words), n_beta, states(seed, Purpose.EXCHANGE, exchange_keys))
+
+    def _initial(self, initial: Any, seed: int, key: tuple[int, ...]) -> NDArray[np.uint64] | np.uint64:
+        if isinstance(initial, str):
+            if initial == "up":
+                return ONES
+            return generator(seed, Purpose.INITIAL, *key).integers(0, 2**64, self.n_sites, dtype=np.uint64)
+        beta, word = key[2], key[3]
+        if self.tables.disorder_lanes:
+            return np.where(initial[beta, word] > 0, ONES, np.uint64(0))
+        return _pack(initial[beta, 64 * word : 64 * word + 64])
+
+    def warm_up(self, n_sweeps: int) -> None:
+        """Sweep without measuring."""
+        kernels_bits.advance(self.spins, self.rng, self.tables.graph, self.run, self.ladder, n_sweeps)
+        self.ladder.accepted[:] = 0
+        self.ladder.attempts[:] = 0
+        self.ladder.round_trips[:] = 0
+
+    def draw(self, results: Any, start: int, stop: int, thin: int) -> None:
+        """Fill draws start..stop of this unit's slice of the results."""
+        n_draws, n_words = stop - start, len(self.words)
+        names = results[0] if self.tables.disorder_lanes else results
+        n_pairs = n_words // 2 if self.tables.disorder_lanes else n_words
+        single = self._outputs(n_draws, n_words, names, ("energy", "magnetization", "structure_factor"))
+        pairs = self._outputs(n_draws, n_pairs, names, ("link_overlap", "overlap", "overlap_k"))
+        kernels_bits.sample(
+            self.spins, self.rng, self.tables.graph, self.run, self.ladder, thin, n_draws, single, pairs
+        )
+        self._write(results, start, self._values(single, pairs))
+
+    def _outputs(self, n_draws: int, n_words: int, names: Any, wanted: tuple[str, str, str]) -> tuple[Any, Any, Any]:
+        def raw(name: str, dtype: Any) -> NDArray[Any]:
+            needed = name in names or (name == "magnetization" and "energy" in names and self.run.field != 0.0)
+            return np.empty((n_draws if needed else 0, len(self.beta_indices), n_words, 64), dtype)
+
+        return raw(wanted[0], np.int32), raw(wanted[1], np.int32), raw(wanted[2], np.float64)
+
+    def _values(self, single: tuple[Any, Any, Any], pairs: tuple[Any, Any, Any]) -> Arrays:
+        n, n_bonds = self.n_sites, self.run.n_bonds
+        energy = -self.run.coupling * (n_bonds - 2.0 * single[0])
+        if self.run.field != 0.0 and single[0].size:
+            energy -= self.run.field * (2.0 * single[1] - n)
+        return {
+            "energy": energy / n,
+            "magnetization": (2.0 * single[1] - n) / n,
+            "structure_factor": single[2] / n,
+            "overlap": (2.0 * pairs[1] - n) / n,
+            "link_overlap": (n_bonds - 2.0 * pairs[0]) / n_bonds,
+            "overlap_k": pairs[2] / n,
+        }
+
+    def _write(self, results: Any, start: int, values: Arrays) -> None:
+        if self.tables.disorder_lanes:
+            for lane, arrays in enumerate(results):
+                for name, out in arrays.items():
+                    first = self.words[0] // 2 if name in PAIR_OBSERVABLES else self.words[0]
+                    block = values[name][..., lane].transpose(1, 2, 0)  # (beta, chains or pairs, draws)
+                    out[self.beta_indices, first : first + block.shape[1], start : start + block.shape[2]] = block
+            return
+        for name, out in results.items():
+            step = 2 if name in PAIR_OBSERVABLES else 1
+            first, count = 64 * self.words[0], min(64, self.chains - 64 * self.words[0])
+            block = values[name][:, :, 0, :count:step].transpose(1, 2, 0)
+            at = first // step
+            out[self.beta_indices, at : at + block.shape[1], start : start + block.shape[2]] = block
+
+    def configurations(self) -> list[tuple[int, int, NDArray[np.int8]]]:
+        """Blocks (beta index, first chain, spins (..., chains, n_sites))."""
+        blocks = []
+        for w, word in enumerate(self.words):
+            for k, b in enumerate(self.beta_indices):
+                row = self.spins[w, k, :-1]
+                if self.tables.disorder_lanes:
+                    blocks.append((b, word, _unpack(row, 64)[:, None]))
+                else:
+                    blocks.append((b, 64 * word, _unpack(row, min(64, self.chains - 64 * word))))
+        return blocks
+
+    def statistics(self) -> dict[str, tuple[int, NDArray[Any]]]:
+        """Swap acceptance (beta_pair, chains) and round trips (chains,) with the first chain they belong to."""
+        if not self.run.exchange:
+            return {}
+        acceptance = self.ladder.accepted / np.maximum(self.ladder.attempts, 1)[..., None]  # (words, pairs, 64)
+        if self.tables.disorder_lanes:
+            swaps = acceptance.transpose(2, 1, 0)  # (lane, pair, chain)
+            return {
+                "swap_acceptance": (self.words[0], swaps),
+                "round_trips": (self.words[0], self.ladder.round_trips.T),
+            }
+        first, count = 64 * self.words[0], min(64, self.chains - 64 * self.words[0])
+        return {
+            "swap_acceptance": (first, acceptance[0, :, :count]),
+            "round_trips": (first, self.ladder.round_trips[0, :count]),
+        }
+
+
+def _new_ladder(n_words: int, n_beta: int, rng: NDArray[np.uint64]) -> Ladder:
+    replica = np.broadcast_to(np.arange(n_beta, dtype=np.int32)[:, None], (n_words, n_beta, 64)).copy()
+    return Ladder(
+        energy=np.zeros((n_words, n_beta, 64)),
+        unsatisfied=np.zeros((n_words, n_beta, 64), np.int32),
+        up=np.zeros((n_words, n_beta, 64), np.int32),
+        replica=replica,
+        heading=np.zeros((n_words, n_beta, 64), np.int8),
+        accepted=np.zeros((n_words, n_beta - 1, 64), np.int64),
+        attempts=np.zeros((n_words, n_beta - 1), np.int64),
+        round_trips=np.zeros((n_words, 64), np.int64),
+        rng=rng,
+        steps=np.zeros(n_words, np.int64),
+    )
+
+
+def _group_sites(colors: NDArray[np.int32], site_class: NDArray[np.intp]) -> NDArray[np.int64]:
+    """Sites in groups of eight, colour by colour, of one class each: (n_groups, 8), padded with n_sites."""
+    n_sites = len(colors)
+    key = colors.astype(np.int64) * (int(site_class.max()) + 1) + site_class
+    order = np.argsort(key, kind="stable")
+    counts = np.unique(key, return_counts=True)[1]
+    first_group = np.concatenate([[0], np.cumsum(-(-counts // WIDTH))])
+    within = np.arange(n_sites) - np.repeat(np.cumsum(counts) - counts, counts)
+    sites = np.full(first_group[-1] * WIDTH, n_sites, np.int64)
+    sites[np.repeat(first_group[:-1] * WIDTH, counts) + within] = order
+    return sites.reshape(-1, WIDTH)
+
+
+def _groups(lattice: Lattice, sites: NDArray[np.int64], opposed: NDArray[np.bool_] | None) -> NDArray[np.int32]:
+    """Sites and their neighbours, (n_groups, 1 + max_degree, 8); ~k behind an opposed bond, n_sites where none."""
+    spare = np.full((1, lattice.neighbors.shape[1]), -1, np.int32)
+    near = np.concatenate([lattice.neighbors, spare])
+    table = np.where(near < 0, lattice.n_sites, near)
+    if opposed is not None:
+        bonds = np.concatenate([lattice.neighbor_bonds, spare])
+        table = np.where((bonds >= 0) & opposed[bonds], ~table, table)
+    groups = np.concatenate([sites[:, None], table[sites].transpose(0, 2, 1)], axis=1)
+    return np.ascontiguousarray(groups, dtype=np.int32)
+
+
+def _lane_planes(lattice: Lattice, sites: NDArray[np.int64], models: Sequence[IsingModel]) -> NDArray[np.uint64]:
+    """A bit per lane where that lane's realisation has J < 0, arranged like `_groups`."""
+    words = _pack(np.stack([np.where(np.less(model.couplings, 0), 1, -1) for model in models]))  # (n_bonds,)
+    spare = np.full((1, lattice.neighbors.shape[1]), -1, np.int32)
+    bonds = np.concatenate([lattice.neighbor_bonds, spare])
+    table = np.where(bonds >= 0, words[bonds], np.uint64(0))
+    planes = np.zeros((len(sites), 1 + table.shape[1], WIDTH), np.uint64)
+    planes[:, 1:] = table[sites].transpose(0, 2, 1)
+    return planes
+
+
+def _layers(lattice: Lattice) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
+    """Layers eight by eight, (n_axes, n_blocks, length, 8) sites padded with n_sites; layer sizes; cos and sin."""
+    if lattice.momentum is None:
+        return np.zeros((0, 0, 0, WIDTH), np.int32), np.zeros((0, 0), np.int32), np.zeros((2, 0))
+    layers, n_layers = lattice.momentum.layers, lattice.momentum.length
+    n_blocks = -(-n_layers // WIDTH)
+    sizes = np.stack([np.bincount(axis, minlength=n_blocks * WIDTH) for axis in layers]).astype(np.int32)
+    table = np.full((len(layers), n_blocks * WIDTH, int(sizes.max())), lattice.n_sites, np.int32)
+    for axis, labels in enumerate(layers):
+        order = np.argsort(labels, kind="stable")
+        within = np.arange(len(order)) - np.repeat(np.cumsum(sizes[axis]) - sizes[axis], sizes[axis])
+        table[axis, labels[order], within] = order
+    blocks = table.reshape(len(layers), n_blocks, WIDTH, -1).transpose(0, 1, 3, 2)
+    phase = 2 * pi / n_layers * np.arange(n_blocks * WIDTH)
+    return np.ascontiguousarray(blocks), sizes, np.array([np.cos(phase), np.sin(phase)])
+
+
+def _pack(spins: NDArray[Any]) -> NDArray[np.uint64]:
+    """(n <= 64, n_sites) of +-1 -> (n_sites,) words; missing lanes are down."""
+    words = np.zeros(spins.shape[1], np.uint64)
+    for lane, row in enumerate(spins):
+        words |= (row > 0).astype(np.uint64) << np.uint64(lane)
+    return words
+
+
+def _unpack(words: NDArray[np.uint64], count: int) -> NDArray[np.int8]:
+    """(n_sites,) words -> (count, n_sites) of +-1."""
+    bits = words[None] >> np.arange(count, dtype=np.uint64)[:, None] & np.uint64(1)
+    return (2 * bits.astype(np.int8) - 1).astype(np.int8)

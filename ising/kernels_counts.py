@@ -1,0 +1,168 @@
+"""Compiled: measuring 64 chains at once: unsatisfied bonds, up spins, Fourier amplitudes.
+
+Bits are counted with carry-save adders into vertical counters: plane p holds bit p of the count of every lane.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from .words import add_lanes, any_bit, gather, gather_unsigned, load, splat, store
+
+N_PLANES = 36
+ZERO = np.uint64(0)
+
+
+@njit(cache=True, nogil=True)
+def _add_eight(planes, buffer):  # type: ignore[no-untyped-def]
+    """Add eight vectors (64,) to vertical counters planes (N_PLANES, 8)."""
+    x, y, z = load(buffer, 0), load(buffer, 8), load(buffer, 16)
+    h = x ^ y
+    s1, c1 = h ^ z, (x & y) | (h & z)
+    x, y, z = load(buffer, 24), load(buffer, 32), load(buffer, 40)
+    h = x ^ y
+    s2, c2 = h ^ z, (x & y) | (h & z)
+    x, y = load(buffer, 48), load(buffer, 56)
+    h = s1 ^ s2
+    s3, c3 = h ^ x, (s1 & s2) | (h & x)
+    one, c4 = s3 ^ y, s3 & y
+    h = c1 ^ c2
+    t1, d1 = h ^ c3, (c1 & c2) | (h & c3)
+    two, d2 = t1 ^ c4, t1 & c4
+    four, eight = d1 ^ d2, d1 & d2
+    p = load(planes, 0)
+    store(planes, 0, p ^ one)
+    carry = p & one
+    p = load(planes, 8)
+    h = p ^ two
+    store(planes, 8, h ^ carry)
+    carry = (p & two) | (h & carry)
+    p = load(planes, 16)
+    h = p ^ four
+    store(planes, 16, h ^ carry)
+    carry = (p & four) | (h & carry)
+    p = load(planes, 24)
+    h = p ^ eight
+    store(planes, 24, h ^ carry)
+    carry = (p & eight) | (h & carry)
+    at = 32
+    while any_bit(carry):
+        p = load(planes, at)
+        store(planes, at, p ^ carry)
+        carry = p & carry
+        at += 8
+
+
+@njit(cache=True, nogil=True)
+def _collect(planes, counts):  # type: ignore[no-untyped-def]
+    """Add the eight columns of the counters up, lane by lane, into counts (64,) int32; clears the planes."""
+    counts[:] = 0
+    for plane in range(N_PLANES):
+        row = planes[plane]
+        any_set = ZERO
+        for k in range(8):
+            any_set |= row[k]
+        if not any_set:
+            continue
+        # eight words -> four digits of their sum
+        h = row[0] ^ row[1]
+        s1, c1 = h ^ row[2], (row[0] & row[1]) | (h & row[2])
+        h = row[3] ^ row[4]
+        s2, c2 = h ^ row[5], (row[3] & row[4]) | (h & row[5])
+        h = s1 ^ s2
+        s3, c3 = h ^ row[6], (s1 & s2) | (h & row[6])
+        one, c4 = s3 ^ row[7], s3 & row[7]
+        h = c1 ^ c2
+        t1, d1 = h ^ c3, (c1 & c2) | (h & c3)
+        add_lanes(counts, 0, one, plane)
+        add_lanes(counts, 0, t1 ^ c4, plane + 1)
+        d2 = t1 & c4
+        add_lanes(counts, 0, d1 ^ d2, plane + 2)
+        add_lanes(counts, 0, d1 & d2, plane + 3)
+        row[:] = ZERO
+
+
+@njit(cache=True, nogil=True)
+def count_unsatisfied(spins, graph, signed, planes, buffer, counts):  # type: ignore[no-untyped-def]
+    """Unsatisfied bonds of every lane into counts (64,) int32; not signed: all couplings are taken as positive."""
+    groups, lane_planes, degrees = graph.groups, graph.planes, graph.degree
+    stride = groups.shape[1] * 8
+    lane_couplings = signed and lane_planes.size > 0
+    filled = 0
+    for group in range(graph.counted):
+        at = group * stride
+        own = gather(spins, groups, at)
+        for j in range(1, degrees[group] + 1):
+            if signed:
+                x = own ^ gather(spins, groups, at + 8 * j)
+            else:
+                x = own ^ gather_unsigned(spins, groups, at + 8 * j)
+            if lane_couplings:
+                x = x ^ load(lane_planes, at + 8 * j)
+            store(buffer, filled, x)
+            filled += 8
+            if filled == 64:
+                _add_eight(planes, buffer)
+                filled = 0
+    for at in range(filled, 64, 8):
+        store(buffer, at, splat(ZERO))
+    _add_eight(planes, buffer)
+    _collect(planes, counts)
+    if graph.repeats == 2:
+        for lane in range(64):
+            counts[lane] //= 2
+
+
+@njit(cache=True, nogil=True)
+def count_up(spins, n_sites, planes, buffer, counts):  # type: ignore[no-untyped-def]
+    """Up spins of every lane into counts (64,) int32."""
+    start = 0
+    while start + 64 <= n_sites:
+        _add_eight(planes, spins[start : start + 64])
+        start += 64
+    buffer[:] = ZERO
+    buffer[: n_sites - start] = spins[start:n_sites]
+    _add_eight(planes, buffer)
+    _collect(planes, counts)
+
+
+@njit(cache=True, nogil=True)
+def amplitudes(spins, graph, waves, planes, buffer, counts, real, imaginary, out):  # type: ignore[no-untyped-def]
+    """|sum_j s_j exp(i k x_j)|^2 of every lane, mean over axes, into out (64,); waves (2, 8 n_blocks).
+
+    Eight layers are counted side by side, one in each column of the counters.
+    """
+    layers, sizes = graph.layers, graph.layer_sizes
+    n_axes, n_blocks, length = layers.shape[0], layers.shape[1], layers.shape[2]
+    out[:] = 0.0
+    for axis in range(n_axes):
+        real[:] = 0.0
+        imaginary[:] = 0.0
+        for block in range(n_blocks):
+            at = (axis * n_blocks + block) * length * 8
+            filled = 0
+            for k in range(length):
+                store(buffer, filled, gather(spins, layers, at + 8 * k))
+                filled += 8
+                if filled == 64:
+                    _add_eight(planes, buffer)
+                    filled = 0
+            for rest in range(filled, 64, 8):
+                store(buffer, rest, splat(ZERO))
+            _add_eight(planes, buffer)
+            for column in range(8):
+                layer = 8 * block + column
+                if sizes[axis, layer] == 0:
+                    continue
+                counts[:] = 0
+                for plane in range(N_PLANES):
+                    if planes[plane, column]:
+                        add_lanes(counts, 0, planes[plane, column], plane)
+                for lane in range(64):
+                    moment = 2 * counts[lane] - sizes[axis, layer]
+                    real[lane] += moment * waves[0, layer]
+                    imaginary[lane] += moment * waves[1, layer]
+            planes[:] = ZERO
+        for lane in range(64):
+            out[lane] += (real[lane] * real[lane] + imaginary[lane] * imaginary[lane]) / n_axes

@@ -1,0 +1,109 @@
+"""The plain unit: int8 spins, one or two chains, any couplings; the slow reference."""
+
+from __future__ import annotations
+
+from math import pi
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import kernels_spins
+from .lattice import Lattice
+from .model import IsingModel
+from .observables import PAIR_OBSERVABLES, Arrays
+from .streams import Purpose, generator, states
+
+UPDATE_CODES = {
+    "heat_bath": kernels_spins.HEAT_BATH,
+    "random_site": kernels_spins.RANDOM_SITE,
+    "swendsen_wang": kernels_spins.SWENDSEN_WANG,
+    "wolff": kernels_spins.WOLFF,
+}
+
+
+class SpinUnit:
+    """One or two chains of int8 spins at one beta, any couplings, any update."""
+
+    def __init__(
+        self,
+        model: IsingModel,
+        graph: kernels_spins.SpinGraph,
+        update: str,
+        beta_index: int,
+        beta: float,
+        first: int,
+        count: int,
+        seed: int,
+        disorder: int,
+        initial: Any,
+    ) -> None:
+        self.model, self.graph, self.code, self.beta = model, graph, UPDATE_CODES[update], float(beta)
+        self.beta_index, self.first = beta_index, first
+        self.whole_warm_up = update == "wolff"
+        n_sites = model.lattice.n_sites
+        keys = [(n_sites, disorder, beta_index, chain) for chain in range(first, first + count)]
+        self.rng = states(seed, Purpose.SAMPLING, keys)
+        if isinstance(initial, str):
+            random = [generator(seed, Purpose.INITIAL, *key).integers(0, 2, n_sites, dtype=np.int8) for key in keys]
+            self.spins = 2 * np.stack(random) - 1 if initial == "random" else np.ones((count, n_sites), np.int8)
+        else:
+            self.spins = np.ascontiguousarray(initial[beta_index, first : first + count], dtype=np.int8)
+        self.idle = kernels_spins.Idle(
+            np.exp(-2 * self.beta * np.abs(graph.couplings)), np.exp(-2 * self.beta * np.abs(graph.fields))
+        )
+        self.n_clusters = np.ones(count, np.int64)
+        self.waves = waves(model.lattice)
+
+    def warm_up(self, n_sweeps: int) -> None:
+        """Sweep without measuring."""
+        kernels_spins.warm_up(
+            self.code, self.spins, self.rng, self.graph, self.beta, self.idle, self.n_clusters, n_sweeps
+        )
+
+    def draw(self, results: Arrays, start: int, stop: int, thin: int) -> None:
+        """Fill draws start..stop of this unit's slice of the results."""
+        count = len(self.spins)
+        single = np.empty((count, stop - start, 4))
+        pairs = np.empty((count // 2, stop - start if any(name in results for name in PAIR_OBSERVABLES) else 0, 4))
+        kernels_spins.run(
+            self.code, self.spins, self.rng, self.graph, self.beta, self.idle, self.n_clusters, self.waves, thin,
+            single, pairs,
+        )  # fmt: skip
+        n, n_bonds = self.model.lattice.n_sites, max(1, self.model.lattice.n_bonds)
+        values = {
+            "energy": (single[..., 0] - single[..., 2]) / n,
+            "magnetization": single[..., 1] / n,
+            "structure_factor": single[..., 3] / n,
+            "overlap": pairs[..., 1] / n,
+            "link_overlap": -pairs[..., 0] / n_bonds,
+            "overlap_k": pairs[..., 3] / n,
+        }
+        for name, out in results.items():
+            first = self.first // 2 if name in PAIR_OBSERVABLES else self.first
+            out[self.beta_index, first : first + len(values[name]), start:stop] = values[name]
+
+    def configurations(self) -> list[tuple[int, int, NDArray[np.int8]]]:
+        """The spins of this unit, one block."""
+        return [(self.beta_index, self.first, self.spins)]
+
+    def statistics(self) -> dict[str, tuple[int, NDArray[Any]]]:
+        """Nothing: no exchange here."""
+        return {}
+
+
+def spin_graph(model: IsingModel) -> kernels_spins.SpinGraph:
+    lattice = model.lattice
+    layers = lattice.momentum.layers if lattice.momentum else np.zeros((0, lattice.n_sites), np.int32)
+    couplings = np.array(model.couplings, ndmin=1)
+    fields = np.array(model.fields, ndmin=1)
+    return kernels_spins.SpinGraph(
+        lattice.neighbors, lattice.neighbor_bonds, np.array(lattice.bonds), couplings, fields, layers
+    )
+
+
+def waves(lattice: Lattice) -> NDArray[np.float64]:
+    if lattice.momentum is None:
+        return np.zeros((2, 0))
+    phase = 2 * pi / lattice.momentum.length * np.arange(lattice.momentum.length)
+    return np.array([np.cos(phase), np.sin(phase)])
