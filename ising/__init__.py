@@ -12,6 +12,7 @@ from importlib.metadata import version
 from . import exact
 from .flat import chain, complete, cubic, honeycomb, hypercubic, random_regular, square, triangular
 from .hyperbolic import SmallRadiusWarning, closed_hyperbolic
+from .ladder import temperature_ladder
 from .lattice import Lattice, from_bonds, from_networkx
 from .model import IsingModel, edwards_anderson, ferromagnet, from_matrix, hopfield, sherrington_kirkpatrick
 from .sample import sample, sample_sizes
@@ -42,5 +43,6 @@ __all__ = [
     "sample_sizes",
     "sherrington_kirkpatrick",
     "square",
+    "temperature_ladder",
     "triangular",
 ]
