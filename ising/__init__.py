@@ -7,9 +7,10 @@
 ('beta', 'chain', 'draw')
 """
 
+from importlib import import_module
 from importlib.metadata import version
+from typing import Any
 
-from . import exact
 from .flat import chain, complete, cubic, honeycomb, hypercubic, random_regular, square, triangular
 from .hyperbolic import SmallRadiusWarning, closed_hyperbolic
 from .ladder import temperature_ladder
@@ -46,3 +47,10 @@ __all__ = [
     "temperature_ladder",
     "triangular",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Load `ising.exact` on first use: scipy.special takes longer to import than all the rest."""
+    if name == "exact":
+        return import_module(".exact", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

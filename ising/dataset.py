@@ -5,11 +5,10 @@ from __future__ import annotations
 import platform
 from collections.abc import Sequence
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numba
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from .driver import Kept
@@ -17,6 +16,9 @@ from .engine import Unit
 from .model import IsingModel
 from .observables import PAIR_OBSERVABLES, STATISTICS, VARIABLES, Arrays
 from .schedule import Schedule
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 def make_dataset(
@@ -30,6 +32,8 @@ def make_dataset(
     squeeze: bool,
 ) -> xr.Dataset:
     """Variables, coordinates and provenance of a run; `squeeze` drops the disorder dimension."""
+    import xarray as xr
+
     lead = () if squeeze else ("disorder",)
 
     def stack(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:

@@ -77,15 +77,15 @@ def make_units(
         else:
             graph = spin_graph(model)
             units += [
-                (index, SpinUnit(model, graph, update, b, betas[b], first, min(2, chains - first), seed, index, initial))
-                for b in range(len(betas))
+                (index, SpinUnit(model, graph, update, b, beta, first, min(2, chains - first), seed, index, initial))
+                for b, beta in enumerate(betas)
                 for first in range(0, chains, 2)
             ]
     return units
 
 
 def _full_word(models: Sequence[IsingModel], first: int) -> list[IsingModel]:
-    """64 realisations from `first` on; those not asked for run too, so that the others do not depend on their number."""
+    """64 realisations from `first` on: those not asked for run too, so the others do not depend on their number."""
     attrs = models[0].attrs
     missing = range(len(models), first + 64)
     return [

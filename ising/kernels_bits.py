@@ -1,12 +1,13 @@
 """Compiled: 64 independent chains in the bits of a word, any graph, couplings +-J, uniform field.
 
-`spins[i]` is a uint64 word: bit k is site i of chain k (1 is up). Sites are updated eight at a time (`words.py`): a group
-is eight sites of one colour of a proper colouring, of one degree; missing sites are the spare word `spins[n_sites]`.
+`spins[i]` is a uint64 word: bit k is site i of chain k (1 is up). Sites are updated eight at a time (`words.py`): a
+group is eight sites of one colour of a proper colouring, of one degree; missing sites are the spare word
+`spins[n_sites]`.
 
 A decision needs P(up | number of up neighbours) for the heat bath, or P(flip | number of opposed neighbours) for
-Metropolis. The count is made with bit-sliced adders; the binary digits of the threshold are XORs of monomials in the bits
-of the count (`tables.py`); uniform numbers are drawn digit by digit, from the most significant on, for 512 lanes at once,
-until the first difference from the threshold is known in every lane: about eleven random words instead of 52.
+Metropolis. The count is made with bit-sliced adders; the binary digits of the threshold are XORs of monomials in the
+bits of the count (`tables.py`); uniform numbers are drawn digit by digit, from the most significant on, for 512 lanes
+at once, until the first difference from the threshold is known in every lane: about eleven random words, not 52.
 
 Everything of a sweep stands in one function: a call in the inner loop would spill all vector registers.
 """
@@ -28,7 +29,7 @@ ZERO = np.uint64(0)
 
 
 class BitGraph(NamedTuple):
-    """A graph with +-J couplings as the bit kernels need it; neighbour ~k is site k behind an antiferromagnetic bond."""
+    """A graph with +-J couplings as the bit kernels need it; neighbour ~k is site k behind an opposed bond."""
 
     groups: NDArray[np.int32]  # (n_groups, 1 + max_degree, 8): sites, then their neighbours
     degree: NDArray[np.int32]  # (n_groups,)
@@ -44,9 +45,9 @@ class BitGraph(NamedTuple):
 def sweep(spins, rng, graph, digits, flips, terms):  # type: ignore[no-untyped-def]
     """Update every site once, colour by colour, in place.
 
-    spins (n_sites + 1,); rng (4, 8); digits (n_classes, n_digits, 1 or 2, n_terms) uint64, entries all zeros or all ones:
-    the coefficients of the monomials of the count, in a second block of their products with the spin;
-    flips: the digits decide on a flip given opposed neighbours (Metropolis), else on up given up neighbours (heat bath).
+    spins (n_sites + 1,); rng (4, 8); digits (n_classes, n_digits, 1 or 2, n_terms) uint64, entries all zeros or all
+    ones: the coefficients of the monomials of the count, in a second block of their products with the spin;
+    flips: the digits decide on a flip given opposed neighbours (Metropolis), else on up given up ones (heat bath).
     """
     a, b, c, counter = load(rng, 0), load(rng, 8), load(rng, 16), load(rng, 24)
     n_digits, n_blocks, n_terms = digits.shape[1:]
@@ -192,9 +193,7 @@ def sample(spins, rng, graph, run, ladder, thin, n_draws, single, pairs):  # typ
                 if single[1].shape[0]:
                     count_up(s, run.n_sites, planes, buffer, single[1][draw, b, word])
                 if single[2].shape[0]:
-                    amplitudes(
-                        s, graph, run.waves, planes, buffer, counts, real, imaginary, single[2][draw, b, word]
-                    )
+                    amplitudes(s, graph, run.waves, planes, buffer, counts, real, imaginary, single[2][draw, b, word])
             for word in range(0, n_words if wants_pairs else 0, 2 if run.disorder_lanes else 1):
                 if run.disorder_lanes:
                     overlap[:] = ~(spins[word, b] ^ spins[word + 1, b])

@@ -94,10 +94,8 @@ def count_unsatisfied(spins, graph, signed, planes, buffer, counts):  # type: ig
         at = group * stride
         own = gather(spins, groups, at)
         for j in range(1, degrees[group] + 1):
-            if signed:
-                x = own ^ gather(spins, groups, at + 8 * j)
-            else:
-                x = own ^ gather_unsigned(spins, groups, at + 8 * j)
+            x = gather(spins, groups, at + 8 * j) if signed else gather_unsigned(spins, groups, at + 8 * j)
+            x = x ^ own
             if lane_couplings:
                 x = x ^ load(lane_planes, at + 8 * j)
             store(buffer, filled, x)

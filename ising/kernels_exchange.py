@@ -23,7 +23,7 @@ class Ladder(NamedTuple):
     unsatisfied: NDArray[np.int32]  # (n_words, n_beta, 64)
     up: NDArray[np.int32]  # (n_words, n_beta, 64)
     replica: NDArray[np.int32]  # (n_words, n_beta, 64): which replica stands at this beta
-    heading: NDArray[np.int8]  # (n_words, n_beta, 64) by replica: 0 new, 1 left the lowest beta, 2 left the highest after it
+    heading: NDArray[np.int8]  # (n_words, n_beta, 64) by replica: 0 new, 1 was at the lowest beta, 2 then highest
     accepted: NDArray[np.int64]  # (n_words, n_beta - 1, 64)
     attempts: NDArray[np.int64]  # (n_words, n_beta - 1)
     round_trips: NDArray[np.int64]  # (n_words, 64): lowest -> highest -> lowest beta

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import erfcinv
 
 from .model import IsingModel
 from .sample import sample
@@ -47,6 +46,8 @@ def temperature_ladder(
         raise ValueError(f"a ladder needs 0 <= beta_min < beta_max, got {beta_min} and {beta_max}")
     if n < 3:
         raise ValueError(f"a ladder needs n >= 3 betas, got {n}")
+    from scipy.special import erfcinv  # loaded here: it would double the time to import ising
+
     betas = np.linspace(beta_min, beta_max, n)
     for _ in range(ROUNDS):
         data = sample(

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
-import xarray as xr
 from numpy.typing import ArrayLike
 
 from .checks import (
@@ -25,6 +24,9 @@ from .engine import choose_kernel, make_units
 from .model import IsingModel
 from .observables import PAIR_OBSERVABLES, Arrays
 from .schedule import Schedule
+
+if TYPE_CHECKING:
+    import xarray as xr  # half of the time to import ising, so loaded with the first result
 
 Models = Mapping[Any, IsingModel | Sequence[IsingModel]]
 
@@ -56,8 +58,8 @@ def sample(
     schedule
         Warm-up, draws, thinning; ``Schedule()`` if not given.
     update
-        ``"heat_bath"`` and ``"metropolis"`` (64 chains per machine word where couplings are +-J, the field is uniform and
-        the degree at most 15; Metropolis flips with 15/16 min(1, exp(-beta dE)), which keeps its fixed order ergodic),
+        ``"heat_bath"`` and ``"metropolis"`` (64 chains per machine word where couplings are +-J, the field is uniform
+        and the degree at most 15; Metropolis flips with 15/16 min(1, exp(-beta dE)), which keeps its fixed order ergodic),
         ``"random_site"`` (Metropolis, the slow reference), ``"swendsen_wang"``, ``"wolff"`` (both with a ghost spin for
         fields), or ``"auto"``; the attribute `update` of the result names the one that ran, `update_reason` why.
     chains
@@ -176,6 +178,8 @@ def sample_sizes(
         parts.append(sample(model, b, s, progress=progress, **options).assign_coords(L=L))
     if by_size:
         return parts
+    import xarray as xr
+
     together = xr.concat(
         [part.drop_vars(["spins", "configurations", "configuration"], errors="ignore") for part in parts],
         dim="L", coords="different", compat="equals", join="exact", combine_attrs="drop_conflicts",

@@ -93,6 +93,7 @@ class SpinUnit:
 
 
 def spin_graph(model: IsingModel) -> kernels_spins.SpinGraph:
+    """The model as the spin kernels need it."""
     lattice = model.lattice
     layers = lattice.momentum.layers if lattice.momentum else np.zeros((0, lattice.n_sites), np.int32)
     couplings = np.array(model.couplings, ndmin=1)
@@ -103,6 +104,7 @@ def spin_graph(model: IsingModel) -> kernels_spins.SpinGraph:
 
 
 def waves(lattice: Lattice) -> NDArray[np.float64]:
+    """Cos and sin of the phase of every layer, (2, n_layers); empty without momentum."""
     if lattice.momentum is None:
         return np.zeros((2, 0))
     phase = 2 * pi / lattice.momentum.length * np.arange(lattice.momentum.length)

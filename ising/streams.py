@@ -43,7 +43,7 @@ def states(seed: int, purpose: Purpose, keys: Iterable[tuple[int, ...]]) -> NDAr
 def wide_states(seed: int, purpose: Purpose, keys: Iterable[tuple[int, ...]]) -> NDArray[np.uint64]:
     """Eight SFC64 generators a stream for the vector kernels, (n_streams, 4, 8) uint64.
 
-    The 24 words of (a, b, c) are the key's; the counter starts at 1 and the first 12 outputs are skipped, as numpy does.
+    The 24 words of (a, b, c) are the key's; the counter starts at 1 and 12 outputs are skipped, as numpy does.
     """
     words = [_sequence(seed, purpose, key).generate_state(24, np.uint64).reshape(3, 8) for key in keys]
     a, b, c = np.moveaxis(np.array(words), 1, 0)

@@ -11,7 +11,7 @@ from .words import ONES
 
 N_DIGITS = 52
 FEWEST_TERMS = 5  # the kernels always read the monomials of three bits
-LAZINESS = 15 / 16  # Metropolis never flips for certain: in a fixed site order the sure flips at dE <= 0 are not ergodic
+LAZINESS = 15 / 16  # Metropolis never flips for sure: in a fixed site order sure flips at dE <= 0 are not ergodic
 
 
 def up_probability(beta: float, local_field: float) -> float:
@@ -55,8 +55,8 @@ def metropolis_digits(
 ) -> NDArray[np.uint64]:
     """Digits of P(flip | count of opposed neighbours, spin): dE = 2 J (degree - 2 count) + 2 h s.
 
-    Parameters and result as for `heat_bath_digits`; with a field there is a second block on the axis before the last, the
-    polynomial to be added where the spin is up.
+    Parameters and result as for `heat_bath_digits`; with a field there is a second block on the axis before the last,
+    the polynomial to be added where the spin is up.
     """
 
     def bits(spin: int) -> NDArray[np.bool_]:
@@ -74,8 +74,8 @@ def metropolis_digits(
 def polynomials(bits: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Algebraic normal form of functions of a count along the last axis.
 
-    f(count) is the XOR over k of coefficient[k] AND monomial_k(count), where monomial_k is the product of the bits of the
-    count at which k has a one.
+    f(count) is the XOR over k of coefficient[k] AND monomial_k(count), where monomial_k is the product of the bits of
+    the count at which k has a one.
 
     Examples
     --------
