@@ -22,6 +22,8 @@ from .schedule import Schedule
 __version__ = version("ceas-physics")
 
 __all__ = [
+    "FewFamiliesWarning",
+    "FewRoundTripsWarning",
     "IsingModel",
     "Lattice",
     "Schedule",
@@ -30,6 +32,7 @@ __all__ = [
     "closed_hyperbolic",
     "complete",
     "cubic",
+    "density_of_states",
     "edwards_anderson",
     "exact",
     "ferromagnet",
@@ -39,18 +42,35 @@ __all__ = [
     "honeycomb",
     "hopfield",
     "hypercubic",
+    "population_annealing",
     "random_regular",
     "sample",
     "sample_sizes",
     "sherrington_kirkpatrick",
     "square",
     "temperature_ladder",
+    "thermodynamics_from",
     "triangular",
 ]
 
 
+LAZY = {
+    "FewFamiliesWarning": ".population",
+    "FewRoundTripsWarning": ".wang_landau",
+    "density_of_states": ".wang_landau",
+    "exact": ".exact",
+    "population_annealing": ".population",
+    "thermodynamics_from": ".wang_landau",
+}
+
+
 def __getattr__(name: str) -> Any:
-    """Load `ising.exact` on first use: scipy.special takes longer to import than all the rest."""
-    if name == "exact":
-        return import_module(".exact", __name__)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    """Load what needs scipy.special or xarray on first use: they take longer to import than all the rest."""
+    if name not in LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = import_module(LAZY[name], __name__)
+    return module if name == "exact" else getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -84,7 +84,7 @@ class BitTables:
         if disorder_lanes:
             planes = _lane_planes(lattice, sites, models)
         elif self.model.disordered:
-            opposed = np.less(self.model.couplings, 0)
+            opposed = np.less(np.broadcast_to(self.model.couplings, lattice.n_bonds), 0)
         groups = _groups(lattice, sites, opposed)
         layers, sizes, self.waves = _layers(lattice)
         first = sites[:, 0]
@@ -275,7 +275,9 @@ def _groups(lattice: Lattice, sites: NDArray[np.int64], opposed: NDArray[np.bool
 
 def _lane_planes(lattice: Lattice, sites: NDArray[np.int64], models: Sequence[IsingModel]) -> NDArray[np.uint64]:
     """A bit per lane where that lane's realisation has J < 0, arranged like `_groups`."""
-    words = _pack(np.stack([np.where(np.less(model.couplings, 0), 1, -1) for model in models]))  # (n_bonds,)
+    words = _pack(
+        np.stack([np.where(np.less(np.broadcast_to(model.couplings, lattice.n_bonds), 0), 1, -1) for model in models])
+    )  # (n_bonds,)
     spare = np.full((1, lattice.neighbors.shape[1]), -1, np.int32)
     bonds = np.concatenate([lattice.neighbor_bonds, spare])
     table = np.where(bonds >= 0, words[bonds], np.uint64(0))
@@ -311,5 +313,9 @@ def _pack(spins: NDArray[Any]) -> NDArray[np.uint64]:
 
 def _unpack(words: NDArray[np.uint64], count: int) -> NDArray[np.int8]:
     """(n_sites,) words -> (count, n_sites) of +-1."""
-    bits = words[None] >> np.arange(count, dtype=np.uint64)[:, None] & np.uint64(1)
-    return (2 * bits.astype(np.int8) - 1).astype(np.int8)
+    in_bytes = words.astype("<u8", copy=False).view(np.uint8).reshape(-1, 8)
+    spins = np.empty((count, len(words)), np.int8)
+    for lane in range(count):
+        spins[lane] = (in_bytes[:, lane // 8] >> (lane % 8) & 1) * 2
+    spins -= 1
+    return spins

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .engine import UPDATES
+from .integers import as_integer
 from .model import IsingModel
 from .observables import PAIR_OBSERVABLES
 from .schedule import Schedule
@@ -19,7 +20,7 @@ CLUSTER_WINS_FROM = 400  # sites: below, 64 heat-bath chains a word decorrelate 
 
 def check_models(models: Sequence[IsingModel]) -> None:
     """At least one IsingModel, all on one lattice object."""
-    if not models:
+    if len(models) == 0:
         raise ValueError("sample needs at least one model, got an empty sequence")
     for one in models:
         if not isinstance(one, IsingModel):
@@ -30,9 +31,14 @@ def check_models(models: Sequence[IsingModel]) -> None:
 
 def check_beta(beta: ArrayLike, increasing: bool = False) -> NDArray[np.float64]:
     """Betas as a checked (n,) array."""
-    betas = np.atleast_1d(np.asarray(beta, dtype=np.float64))
+    try:
+        betas = np.atleast_1d(np.asarray(beta, dtype=np.float64))
+    except (TypeError, ValueError):
+        betas = np.empty(0)
+    if beta is None:
+        betas = np.empty(0)
     if betas.ndim != 1 or betas.size == 0:
-        raise ValueError(f"beta must be a number or a non-empty list of numbers, got shape {betas.shape}")
+        raise ValueError(f"beta must be a number or a non-empty list of numbers, got {beta!r}")
     bad = betas[~(np.isfinite(betas) & (betas >= 0))]
     if bad.size:
         raise ValueError(f"beta must be finite and >= 0, got {bad[0]}; use J < 0 for an antiferromagnet")
@@ -43,22 +49,23 @@ def check_beta(beta: ArrayLike, increasing: bool = False) -> NDArray[np.float64]
     return betas
 
 
-def choose_update(model: IsingModel, update: str) -> tuple[str, str]:
+def choose_update(models: Sequence[IsingModel], update: str) -> tuple[str, str]:
     """The update that runs, and why."""
     if update != "auto":
         if update not in UPDATES:
             raise ValueError(f"update must be 'auto' or one of {', '.join(UPDATES)}, got {update!r}")
         return update, "asked for"
-    plain = not model.disordered and float(model.couplings) > 0 and not model.has_field
-    if plain and model.lattice.n_sites >= CLUSTER_WINS_FROM and model.lattice.dimension != 1:
-        return "swendsen_wang", f"ferromagnet without field, {model.lattice.n_sites} >= {CLUSTER_WINS_FROM} sites"
+    lattice = models[0].lattice
+    plain = all(not one.disordered and float(one.couplings) > 0 and not one.has_field for one in models)
+    if plain and lattice.n_sites >= CLUSTER_WINS_FROM and lattice.dimension != 1:
+        return "swendsen_wang", f"ferromagnet without field, {lattice.n_sites} >= {CLUSTER_WINS_FROM} sites"
     why = "few sites or one dimension" if plain else "a field or competing couplings, where clusters do not help"
     return "heat_bath", why
 
 
 def default_chains(kernel: str) -> int:
-    """64 for the bit kernels, 2 where their lanes carry disorder, else 8."""
-    return {"bits": 64, "bits, disorder in lanes": 2}.get(kernel, 8)
+    """64 for the kernels that run 64 at once, 2 where the lanes carry disorder, else 8."""
+    return {"bits": 64, "fields": 64, "bits, disorder in lanes": 2}.get(kernel, 8)
 
 
 def check_moves(
@@ -71,8 +78,6 @@ def check_moves(
     lanes: str,
 ) -> None:
     """Refuse combinations of chains and moves that no kernel has."""
-    if chains < 1:
-        raise ValueError(f"chains must be >= 1, got {chains}")
     if lanes not in ("chains", "disorder"):
         raise ValueError(f"lanes must be 'chains' or 'disorder', got {lanes!r}")
     if lanes == "disorder":
@@ -84,19 +89,19 @@ def check_moves(
             raise ValueError("lanes='disorder' takes the models of one edwards_anderson(..., disorder=k) call")
     if exchange and kernel == "spins":
         raise ValueError(f"exchange needs update 'heat_bath' or 'metropolis', got {update!r}")
-    if isoenergetic < 0 or (isoenergetic and kernel != "bits"):
-        raise ValueError(f"isoenergetic must be >= 0 and needs the bit kernel with chains in lanes, got {isoenergetic}")
+    if as_integer("isoenergetic", isoenergetic, 0) and kernel != "bits":
+        raise ValueError("isoenergetic moves need +-J couplings, a local update and lanes='chains'")
     if isoenergetic and models[0].has_field:
         raise ValueError("isoenergetic moves are for models without field")
 
 
-def check_observables(model: IsingModel, chains: int, wanted: Iterable[str] | None) -> list[str]:
+def check_observables(models: Sequence[IsingModel], chains: int, wanted: Iterable[str] | None) -> list[str]:
     """The observables that will be measured."""
     available = ["energy", "magnetization"]
-    momentum = model.lattice.momentum is not None
+    momentum = models[0].lattice.momentum is not None
     if momentum:
         available.append("structure_factor")
-    if model.disordered and chains > 1:
+    if any(one.disordered for one in models) and chains > 1:
         available += ["overlap", "link_overlap"] + ["overlap_k"] * momentum
     names = available if wanted is None else list(wanted)
     unknown = [name for name in names if name not in available]
@@ -111,8 +116,7 @@ def check_memory(
     names: list[str], disorder: int, n_beta: int, chains: int, schedule: Schedule, n_sites: int, configurations: int
 ) -> None:
     """Refuse results that do not fit."""
-    if configurations < 0:
-        raise ValueError(f"configurations must be >= 0, got {configurations}")
+    as_integer("configurations", configurations, 0)
     series = 8 * len(names) * disorder * n_beta * chains * schedule.draws
     kept = disorder * n_beta * chains * n_sites * (schedule.draws // configurations) if configurations else 0
     if series + kept > MAX_RESULT_BYTES:
@@ -129,8 +133,8 @@ def check_initial(initial: Any, n_beta: int, chains: int, n_sites: int) -> Any:
             raise ValueError(f"initial must be 'random', 'up' or an array of +-1 spins, got {initial!r}")
         return initial
     spins = np.asarray(initial)
-    if not (np.abs(spins) == 1).all():
-        raise ValueError("initial spins must be +1 or -1")
+    if not np.issubdtype(spins.dtype, np.number) or not (np.abs(spins) == 1).all():
+        raise ValueError("initial must be 'random', 'up' or an array of +1 and -1")
     try:
         return np.broadcast_to(spins.astype(np.int8), (n_beta, chains, n_sites))
     except ValueError:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from .engine import Unit
+from .integers import as_integer
 from .observables import Arrays
 from .schedule import Schedule
 
@@ -53,8 +54,8 @@ def drive(
     threads: int | None,
 ) -> None:
     """Run all units on a thread pool; Ctrl-C stops them within a fraction of a second."""
-    if threads is not None and threads < 1:
-        raise ValueError(f"threads must be >= 1, got {threads}")
+    if threads is not None:
+        threads = as_integer("threads", threads, 1)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     stop = threading.Event()
     lock = threading.Lock()

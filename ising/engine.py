@@ -13,11 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .bits import BitTables, BitUnit, fits_bits
+from .fields import field_units
 from .model import IsingModel, realisation
+from .space import SpaceUnit, fits_space
 from .spins import SpinUnit, spin_graph
 
 UPDATES = ("heat_bath", "metropolis", "random_site", "swendsen_wang", "wolff")
 LOCAL_UPDATES = ("heat_bath", "metropolis")
+SPACE_FROM = 1024  # L from which one chain with its spins in the bits beats 64 chains for memory
 
 
 class Unit(Protocol):
@@ -41,11 +44,20 @@ class Unit(Protocol):
         """What exchange counted: name -> (first chain, array (..., n chains))."""
 
 
-def choose_kernel(models: Sequence[IsingModel], update: str, lanes: str) -> str:
-    """Name of the kernel family that runs: "bits", "bits, disorder in lanes" or "spins"."""
-    if update in LOCAL_UPDATES and all(fits_bits(model) for model in models):
+def choose_kernel(models: Sequence[IsingModel], update: str, lanes: str, chains: int | None, moves: bool) -> str:
+    """Name of the kernel family that runs: "space", "bits", "bits, disorder in lanes", "fields" or "spins".
+
+    "space" needs no table of the lattice and wastes no lanes on few chains; `moves` are exchange or cluster moves.
+    """
+    if update not in LOCAL_UPDATES:
+        return "spins"
+    few = chains is not None and chains < 64
+    plain = lanes == "chains" and not moves and all(fits_space(model) for model in models)
+    if plain and (few or models[0].lattice.attrs["L"] >= SPACE_FROM):
+        return "space"
+    if all(fits_bits(model) for model in models):
         return "bits, disorder in lanes" if lanes == "disorder" else "bits"
-    return "spins"
+    return "fields"
 
 
 def make_units(
@@ -66,13 +78,23 @@ def make_units(
         return _disorder_units(models, update, *options)
     units: list[tuple[int | slice, Unit]] = []
     for index, model in enumerate(models):
-        if kernel == "bits":
+        if kernel == "space":
+            units += [
+                (index, SpaceUnit(model, update, b, beta, chain, seed, index, initial))
+                for b, beta in enumerate(betas)
+                for chain in range(chains)
+            ]
+        elif kernel == "bits":
             tables = BitTables([model], update, False)
             words = range((chains + 63) // 64)
             units += [
                 (index, BitUnit(tables, betas, ladder, [word], chains, seed, index, initial, exchange, isoenergetic))
                 for ladder in ladders
                 for word in words
+            ]
+        elif kernel == "fields":
+            units += [
+                (index, unit) for unit in field_units(model, betas, chains, update, seed, index, initial, exchange)
             ]
         else:
             graph = spin_graph(model)

@@ -7,8 +7,9 @@ from math import pi, sin, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from .integers import as_integer
 from .lattice import Lattice, Momentum
-from .streams import Purpose, generator
+from .streams import Purpose, check_seed, generator
 
 
 def hypercubic(L: int, d: int) -> Lattice:
@@ -45,7 +46,7 @@ def cubic(L: int) -> Lattice:
 
 def triangular(L: int) -> Lattice:
     """L x L triangular lattice (degree 6) on a rhombic torus, L >= 3; site x a1 + y a2 has index x L + y."""
-    _check_size(L)
+    L = _size(L)
 
     def bonds() -> NDArray[np.int32]:
         x, y = _grid(L, 2)
@@ -56,15 +57,13 @@ def triangular(L: int) -> Lattice:
         x, y = _grid(L, 2)
         return np.stack([x + 0.5 * y, sqrt(3) / 2 * y], axis=-1)
 
-    def momentum() -> Momentum:
-        return Momentum(_grid(L, 2).astype(np.int32), L, 4 / sqrt(3) * sin(pi / L))
-
+    momentum = Momentum(L, 4 / sqrt(3) * sin(pi / L), lambda: _grid(L, 2))
     return Lattice(L * L, f"triangular({L})", 2, bonds, {"L": L}, coordinates, momentum)
 
 
 def honeycomb(L: int) -> Lattice:
     """Honeycomb lattice of L x L two-site cells (degree 3) on a rhombic torus, L >= 3; site 2 (x L + y) + s."""
-    _check_size(L)
+    L = _size(L)
 
     def bonds() -> NDArray[np.int32]:
         x, y = _grid(L, 2)
@@ -75,17 +74,16 @@ def honeycomb(L: int) -> Lattice:
         x, y = (np.repeat(axis, 2) + np.tile([0, 1 / 3], L * L) for axis in _grid(L, 2))
         return np.stack([sqrt(3) * (x + 0.5 * y), 1.5 * y], axis=-1)
 
-    def momentum() -> Momentum:
-        thirds = 3 * np.repeat(_grid(L, 2), 2, axis=1) + np.tile([0, 1], L * L)  # sublattice B sits at (a1 + a2) / 3
-        return Momentum(thirds.astype(np.int32), 3 * L, 4 / 3 * sin(pi / L))
+    def thirds() -> NDArray[np.int64]:
+        return 3 * np.repeat(_grid(L, 2), 2, axis=1) + np.tile([0, 1], L * L)  # sublattice B sits at (a1 + a2) / 3
 
+    momentum = Momentum(3 * L, 4 / 3 * sin(pi / L), thirds)
     return Lattice(2 * L * L, f"honeycomb({L})", 2, bonds, {"L": L}, coordinates, momentum)
 
 
 def complete(n: int) -> Lattice:
     """Complete graph of n sites, n >= 2: with J = 1/n the Curie-Weiss model."""
-    if n < 2:
-        raise ValueError(f"a complete graph needs n >= 2 sites, got {n}")
+    n = as_integer("n", n, 2)
 
     def bonds() -> NDArray[np.int32]:
         return np.stack(np.triu_indices(n, k=1), axis=-1).astype(np.int32)
@@ -111,6 +109,7 @@ def random_regular(n: int, degree: int, seed: int) -> Lattice:
     ValueError
         No such graph exists.
     """
+    n, degree, seed = as_integer("n", n, 2), as_integer("degree", degree, 1), check_seed(seed)
     if not 0 < degree < n or n * degree % 2:
         raise ValueError(f"random_regular needs 0 < degree < n and n * degree even, got n={n}, degree={degree}")
     if degree > n // 2:
@@ -136,25 +135,22 @@ def _repeated(pairs: NDArray[np.int64], n: int) -> NDArray[np.int64]:
 
 
 def _hypercubic(L: int, d: int, name: str) -> Lattice:
-    _check_size(L)
-    if d < 1:
-        raise ValueError(f"dimension d must be >= 1, got {d}")
-    if L**d >= 2**31:
-        raise ValueError(f"{name} has {L**d} sites; at most 2^31 - 1 are allowed")
+    L, d = _size(L), as_integer("dimension d", d, 1)
 
     def bonds() -> NDArray[np.int32]:
+        if L**d >= 2**31:
+            raise ValueError(f"{name} has {L**d} sites; tables of bonds end at 2^31 - 1")
         sites = np.arange(L**d, dtype=np.int32).reshape((L,) * d)
         return _bonds_from(sites.ravel(), [np.roll(sites, -1, axis).ravel() for axis in range(d)])
 
-    def momentum() -> Momentum:
-        return Momentum(_grid(L, d).astype(np.int32), L, 2 * sin(pi / L))
-
+    momentum = Momentum(L, 2 * sin(pi / L), lambda: _grid(L, d))
     return Lattice(L**d, name, d, bonds, {"L": L}, lambda: _grid(L, d).T.astype(np.float64), momentum)
 
 
-def _check_size(L: int) -> None:
-    if L < 3:
+def _size(L: int) -> int:
+    if (size := as_integer("L", L)) < 3:
         raise ValueError(f"L must be >= 3 on a torus (L = 2 doubles the bonds), got {L}")
+    return size
 
 
 def _grid(L: int, d: int) -> NDArray[np.int64]:

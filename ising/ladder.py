@@ -16,7 +16,7 @@ ROUNDS = 4
 def temperature_ladder(
     model: IsingModel, beta_min: float, beta_max: float, n: int, seed: int = 0, progress: bool = True
 ) -> NDArray[np.float64]:
-    """n inverse temperatures at equal thermodynamic distance, so that all swaps are accepted about equally often.
+    """N inverse temperatures at equal thermodynamic distance, so that all swaps are accepted about equally often.
 
     For Gaussian energies a swap over a distance d is accepted with erfc(d), d = (b' - b) sigma_E / 2 (Predescu et al.
     2004). Short pilot runs measure d = erfcinv(acceptance) of every gap; the betas are moved to equal distances, and

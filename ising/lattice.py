@@ -11,6 +11,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .integers import as_integer
+
 Dimension = int | Literal["mean_field"] | None
 
 
@@ -20,18 +22,20 @@ class Momentum:
 
     Attributes
     ----------
-    layers
-        (n_axes, n_sites) int32: the integer coordinate of every site along each axis; the phase of a site is
-        2 pi layer / length.
     length
         Number of layers along an axis (L).
     magnitude
         The lattice momentum 2 sin(k_min / 2) of the second-moment correlation length, in units of 1/(bond length).
     """
 
-    layers: NDArray[np.int32]
     length: int
     magnitude: float
+    _build_layers: Callable[[], NDArray[np.int64]] = field(repr=False)
+
+    @cached_property
+    def layers(self) -> NDArray[np.int32]:
+        """(n_axes, n_sites) int32: coordinate of every site along each axis; its phase is 2 pi layer / length."""
+        return self._build_layers().astype(np.int32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +50,8 @@ class Lattice:
         Short name, such as ``"square(32)"``.
     dimension
         Integer dimension, ``"mean_field"`` for complete, random-regular and hyperbolic graphs, ``None`` if unknown.
+    momentum
+        The smallest momenta, or None where the graph has no translations.
     attrs
         Further facts (``L``, ``p``, ``q``, ``genus``, ...): plain numbers and strings.
     """
@@ -56,7 +62,7 @@ class Lattice:
     _build_bonds: Callable[[], NDArray[np.int32]] = field(repr=False)
     attrs: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     _build_coordinates: Callable[[], NDArray[np.float64]] | None = field(default=None, repr=False)
-    _build_momentum: Callable[[], Momentum] | None = field(default=None, repr=False)
+    momentum: Momentum | None = field(default=None, repr=False)
 
     @cached_property
     def bonds(self) -> NDArray[np.int32]:
@@ -74,11 +80,6 @@ class Lattice:
     def coordinates(self) -> NDArray[np.float64] | None:
         """(n_sites, dimension) positions for drawing, or None."""
         return None if self._build_coordinates is None else self._build_coordinates()
-
-    @cached_property
-    def momentum(self) -> Momentum | None:
-        """The smallest momenta, or None where the graph has no translations."""
-        return None if self._build_momentum is None else self._build_momentum()
 
     @cached_property
     def _adjacency(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
@@ -130,8 +131,7 @@ def from_bonds(n_sites: int, bonds: ArrayLike, name: str = "graph", dimension: D
     >>> from_bonds(3, [(0, 1), (1, 2)]).neighbors.tolist()
     [[1, -1], [0, 2], [1, -1]]
     """
-    if n_sites < 1:
-        raise ValueError(f"n_sites must be >= 1, got {n_sites}")
+    n_sites = as_integer("n_sites", n_sites, 1)
     array = np.asarray(bonds)
     if array.size == 0:
         array = np.empty((0, 2), dtype=np.int32)

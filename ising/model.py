@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .flat import complete
+from .integers import as_integer
 from .lattice import Lattice, from_bonds
 from .streams import Purpose, generator
 
@@ -43,6 +44,8 @@ class IsingModel:
     attrs: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.lattice, Lattice):
+            raise ValueError(f"lattice must be a Lattice such as ising.square(8), got {self.lattice!r}")
         object.__setattr__(self, "couplings", _per_item(self.couplings, "couplings", lambda: self.lattice.n_bonds))
         object.__setattr__(self, "fields", _per_item(self.fields, "fields", lambda: self.lattice.n_sites))
 
@@ -87,8 +90,8 @@ class IsingModel:
 
     @property
     def disordered(self) -> bool:
-        """Whether the couplings differ from bond to bond (overlaps are then measured)."""
-        return isinstance(self.couplings, np.ndarray)
+        """Whether the couplings differ from bond to bond, or were drawn at random: overlaps are then measured."""
+        return isinstance(self.couplings, np.ndarray) or "coupling_seed" in self.attrs
 
     @property
     def has_field(self) -> bool:
@@ -97,7 +100,10 @@ class IsingModel:
 
 
 def _per_item(values: ArrayLike, name: str, count: Any) -> float | NDArray[np.float64]:
-    array = np.asarray(values, dtype=np.float64)
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be a number or an array of numbers, got {values!r}") from None
     if not np.isfinite(array).all():
         raise ValueError(f"{name} must be finite, got {array[~np.isfinite(array)].ravel()[0]}")
     if array.ndim == 0:
@@ -139,8 +145,7 @@ def edwards_anderson(
     """
     if distribution not in ("bimodal", "gaussian"):
         raise ValueError(f"distribution must be 'bimodal' or 'gaussian', got {distribution!r}")
-    if disorder < 1:
-        raise ValueError(f"disorder must be >= 1, got {disorder}")
+    disorder = as_integer("disorder", disorder, 1)
 
     models = tuple(realisation(lattice, seed, distribution, index) for index in range(disorder))
     return models[0] if disorder == 1 else models

@@ -21,6 +21,7 @@ from .checks import (
 from .dataset import collect_statistics, make_dataset
 from .driver import Kept, drive
 from .engine import choose_kernel, make_units
+from .integers import as_integer
 from .model import IsingModel
 from .observables import PAIR_OBSERVABLES, Arrays
 from .schedule import Schedule
@@ -59,7 +60,9 @@ def sample(
         Warm-up, draws, thinning; ``Schedule()`` if not given.
     update
         ``"heat_bath"`` and ``"metropolis"`` (64 chains per machine word where couplings are +-J, the field is uniform
-        and the degree at most 15; Metropolis flips with 15/16 min(1, exp(-beta dE)), which keeps its fixed order ergodic),
+        and the degree at most 15; 64 neighbouring spins per word on square and cubic tori with L a multiple of 128 for
+        fewer than 64 chains or L >= 1024; Metropolis flips with 15/16 min(1, exp(-beta dE)), which keeps
+        its fixed order ergodic),
         ``"random_site"`` (Metropolis, the slow reference), ``"swendsen_wang"``, ``"wolff"`` (both with a ghost spin for
         fields), or ``"auto"``; the attribute `update` of the result names the one that ran, `update_reason` why.
     chains
@@ -107,14 +110,16 @@ def sample(
     {'beta': 1, 'chain': 64, 'draw': 200}
     """
     schedule = schedule or Schedule()
-    models = [model] if isinstance(model, IsingModel) else list(model)
+    if not isinstance(schedule, Schedule):
+        raise ValueError(f"schedule must be an ising.Schedule, got {schedule!r}")
+    models = list(model) if isinstance(model, Sequence) else [model]
     check_models(models)
     betas = check_beta(beta, increasing=exchange)
-    update, reason = choose_update(models[0], update)
-    kernel = choose_kernel(models, update, lanes)
-    chains = default_chains(kernel) if chains is None else chains
+    update, reason = choose_update(models, update)
+    kernel = choose_kernel(models, update, lanes, chains, bool(exchange or isoenergetic))
+    chains = default_chains(kernel) if chains is None else as_integer("chains", chains, 1)
     check_moves(models, chains, update, kernel, exchange, isoenergetic, lanes)
-    names = check_observables(models[0], chains, observables)
+    names = check_observables(models, chains, observables)
     check_memory(names, len(models), len(betas), chains, schedule, models[0].lattice.n_sites, configurations)
     start = check_initial(initial, len(betas), chains, models[0].lattice.n_sites)
     results = [_empty(names, len(betas), chains, schedule.draws) for _ in models]
@@ -171,6 +176,9 @@ def sample_sizes(
     if not models:
         raise ValueError("models must name at least one size")
     by_size = isinstance(beta, Mapping) or isinstance(schedule, Mapping)
+    for name, given in (("beta", beta), ("schedule", schedule)):
+        if isinstance(given, Mapping) and (missing := [L for L in models if L not in given]):
+            raise ValueError(f"{name} has no entry for size {missing[0]!r}; give one for every key of models")
     parts = []
     for L, model in models.items():
         b = beta[L] if isinstance(beta, Mapping) else beta

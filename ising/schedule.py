@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .integers import as_integer
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -28,9 +30,7 @@ class Schedule:
 
     def __post_init__(self) -> None:
         for name, least in (("warmup", 0), ("draws", 1), ("thin", 1)):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise ValueError(f"Schedule: {name} must be an integer >= {least}, got {value!r}")
+            object.__setattr__(self, name, as_integer(f"Schedule: {name}", getattr(self, name), least))
 
     @property
     def sweeps(self) -> int:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .integers import as_integer
 
 
 class Purpose(IntEnum):
@@ -23,10 +26,16 @@ class Purpose(IntEnum):
     EXCHANGE = 4
 
 
+def check_seed(seed: Any) -> int:
+    """A seed is an integer in [0, 2^63), so that it fits the files."""
+    integer = as_integer("seed", seed, 0)
+    if integer >= 2**63:
+        raise ValueError(f"seed must be below 2^63, got {seed}")
+    return integer
+
+
 def _sequence(seed: int, purpose: Purpose, key: Iterable[int]) -> np.random.SeedSequence:
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise ValueError(f"seed must be an integer >= 0, got {seed!r}")
-    return np.random.SeedSequence(int(seed), spawn_key=(int(purpose), *key))
+    return np.random.SeedSequence(check_seed(seed), spawn_key=(int(purpose), *key))
 
 
 def generator(seed: int, purpose: Purpose, *key: int) -> np.random.Generator:

@@ -49,7 +49,7 @@ BAD = {
     "beta": (["sample", "--beta", "-0.3"], "beta must be finite and >= 0, got -0.3"),
     "beta text": (["sample", "--beta", "warm"], "numbers with commas or first:last:count"),
     "size": (["sample", "--size", "2"], "L must be >= 3"),
-    "chains": (["sample", "--chains", "0"], "chains must be >= 1, got 0"),
+    "chains": (["sample", "--chains", "0"], "chains must be an integer >= 1, got 0"),
     "seed": (["sample", "--seed", "-1"], "seed"),
     "euclidean": (["sample", "--lattice", "hyperbolic", "--pq", "4", "4", "--size", "16"], "Euclidean"),
     "no map": (["sample", "--lattice", "hyperbolic", "--size", "331"], "330"),

@@ -81,7 +81,8 @@ def test_auto_says_what_it_picked():
     glass = run(ising.edwards_anderson(ising.square(24), seed=1), chains=2)
     assert glass.attrs["update"] == "heat_bath"
     assert "competing" in glass.attrs["update_reason"]
-    assert run(ising.sherrington_kirkpatrick(20, 1)).attrs["kernel"] == "spins"
+    assert run(ising.sherrington_kirkpatrick(20, 1)).attrs["kernel"] == "fields"
+    assert run(update="random_site").attrs["kernel"] == "spins"
 
 
 def test_sample_sizes():
@@ -151,7 +152,7 @@ def test_compiled_equals_python():
 
 
 def _plain_sweep(spins, state, groups, degree, probability, flips):
-    """The definition of the bit kernel in plain numpy: 512 uniform numbers against 512 probabilities, digit by digit."""
+    """The bit kernel defined in plain numpy: 512 uniform numbers against 512 probabilities, digit by digit."""
     a, b, c, counter = state
     for sites, degree_here in zip(groups, degree, strict=True):
         own, *near = (np.where(k < 0, ~spins[k ^ (k >> 31)], spins[k ^ (k >> 31)]) for k in sites[: degree_here + 1])
@@ -244,14 +245,14 @@ BAD = {
     "beta negative": (lambda: run(beta=-0.3), "beta must be finite and >= 0, got -0.3"),
     "beta empty": (lambda: run(beta=[]), "non-empty"),
     "beta twice": (lambda: run(beta=[0.1, 0.1]), "twice"),
-    "chains": (lambda: run(chains=0), "chains must be >= 1, got 0"),
+    "chains": (lambda: run(chains=0), "chains must be an integer >= 1, got 0"),
     "update": (lambda: run(update="metropolish"), "update must be 'auto' or one of"),
     "observable": (lambda: run(observables=["energie"]), "observables must be among"),
     "no overlap": (lambda: run(observables=["overlap"]), "observables must be among"),
     "odd pairs": (lambda: run(GLASS, chains=3), "even"),
     "memory": (lambda: run(schedule=ising.Schedule(0, 10**8)), "GiB"),
     "initial name": (lambda: run(initial="down"), "initial must be"),
-    "initial zero": (lambda: run(initial=np.zeros(36)), r"\+1 or -1"),
+    "initial zero": (lambda: run(initial=np.zeros(36)), r"\+1 and -1"),
     "initial shape": (lambda: run(initial=np.ones(35)), "broadcast"),
     "model": (lambda: run(model=[SQUARE.lattice]), "IsingModel"),
     "models": (lambda: run(model=[SQUARE, ising.ferromagnet(ising.square(6))]), "share one lattice"),
