@@ -106,8 +106,6 @@ class BitTables:
 class BitUnit:
     """One word at one beta, or with exchange at all betas; with disorder in the lanes one or two words (chains)."""
 
-    whole_warm_up = False
-
     def __init__(
         self,
         tables: BitTables,

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from .engine import UPDATES
 from .integers import as_integer
 from .model import IsingModel
-from .observables import PAIR_OBSERVABLES
+from .observables import IMPROVED_OBSERVABLES, PAIR_OBSERVABLES
 from .schedule import Schedule
 
 MAX_RESULT_BYTES = 2 * 2**30
@@ -87,7 +87,7 @@ def check_moves(
         order = [one.attrs.get("realisation") for one in models]
         if len(seeds) > 1 or order != list(range(len(models))):
             raise ValueError("lanes='disorder' takes the models of one edwards_anderson(..., disorder=k) call")
-    if exchange and kernel == "spins":
+    if exchange and kernel in ("spins", "clusters"):
         raise ValueError(f"exchange needs update 'heat_bath' or 'metropolis', got {update!r}")
     if as_integer("isoenergetic", isoenergetic, 0) and kernel != "bits":
         raise ValueError("isoenergetic moves need +-J couplings, a local update and lanes='chains'")
@@ -95,7 +95,9 @@ def check_moves(
         raise ValueError("isoenergetic moves are for models without field")
 
 
-def check_observables(models: Sequence[IsingModel], chains: int, wanted: Iterable[str] | None) -> list[str]:
+def check_observables(
+    models: Sequence[IsingModel], chains: int, wanted: Iterable[str] | None, update: str
+) -> list[str]:
     """The observables that will be measured."""
     available = ["energy", "magnetization"]
     momentum = models[0].lattice.momentum is not None
@@ -104,6 +106,8 @@ def check_observables(models: Sequence[IsingModel], chains: int, wanted: Iterabl
     if any(one.disordered for one in models) and chains > 1:
         available += ["overlap", "link_overlap"] + ["overlap_k"] * momentum
     names = available if wanted is None else list(wanted)
+    extra = [name for name in IMPROVED_OBSERVABLES if momentum or name == "improved_m2"]
+    available = available + (extra if update == "swendsen_wang" else [])
     unknown = [name for name in names if name not in available]
     if unknown or not names:
         raise ValueError(f"observables must be among {available} for this model, got {names}")

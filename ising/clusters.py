@@ -15,19 +15,10 @@ from .kernels_clusters import N_DIGITS
 from .kernels_wolff import Adjacency, Pool
 from .lattice import Lattice
 from .model import IsingModel
-from .observables import PAIR_OBSERVABLES, Arrays
+from .observables import IMPROVED_OBSERVABLES, PAIR_OBSERVABLES, Arrays
 from .streams import Purpose, generator, wide_states
 
 MIN_REGULAR = 16  # pairs at one distance among 64 neighbouring nodes that make a regular word
-IMPROVED_OBSERVABLES = ("improved_m2", "improved_structure_factor")
-_TOSSES = "mean over the coin tosses of a Swendsen-Wang step of "
-IMPROVED_VARIABLES = {  # long_name, units, formula, as in `observables.VARIABLES`
-    "improved_m2": (_TOSSES + "m^2", "1", "sum_c (sum_{i in c} s_i)^2 / n_sites^2"),
-    "improved_structure_factor": (
-        _TOSSES + "the structure factor", "1", "sum_c |sum_{j in c} s_j exp(i k_min x_j)|^2 / n_sites"
-    ),
-}  # fmt: skip
-_LAYOUTS: WeakKeyDictionary[Lattice, _Layout] = WeakKeyDictionary()
 
 
 class _Layout:
@@ -57,6 +48,9 @@ class _Layout:
         self.lane[lists] = 64 * len(self.upper_start) + np.arange(len(lists))
         self.upper = (upper[lists] + PAD).astype(np.uint32)
         self.lower = (lower[lists] + PAD).astype(np.uint32)
+
+
+_LAYOUTS: WeakKeyDictionary[Lattice, _Layout] = WeakKeyDictionary()
 
 
 def _layout(lattice: Lattice) -> _Layout:
@@ -182,7 +176,6 @@ class ClusterUnit:
     ) -> None:
         self.model, self.graph, self.wolff, self.beta = model, graph, update == "wolff", float(beta)
         self.beta_index, self.first = beta_index, first
-        self.whole_warm_up = self.wolff
         n = model.lattice.n_sites
         keys = [(n, disorder, beta_index, chain) for chain in range(first, first + count)]
         self.rng = wide_states(seed, Purpose.SAMPLING, keys)
@@ -195,12 +188,17 @@ class ClusterUnit:
             else:
                 self.up[chain, PAD:-PAD] = initial[beta_index, first + chain] > 0
         self.n_clusters = np.ones(count, np.int64)
+        self.warm_up_counts = np.empty((count, 0), np.int64)
 
     def warm_up(self, n_sweeps: int) -> None:
-        """Sweep without measuring; for Wolff this fixes the number of clusters of a sweep."""
+        """Sweep without measuring; a Wolff sweep then has the mean number of clusters of the second half."""
         graph = self.graph
         if self.wolff:
-            kernels_wolff.warm_up(self.up, self.rng, *self._wolff_tables(), self.n_clusters, n_sweeps)
+            counts = np.empty((len(self.up), n_sweeps), np.int64)
+            kernels_wolff.warm_up(self.up, self.rng, *self._wolff_tables(), counts)
+            self.warm_up_counts = np.concatenate([self.warm_up_counts, counts], axis=1)
+            half = self.warm_up_counts.shape[1] // 2
+            self.n_clusters = np.maximum(1, self.warm_up_counts[:, -max(half, 1) :].mean(axis=1).astype(np.int64))
         else:
             scratch = self._scratch(improved=False)
             digits = graph.digits(self.beta)

@@ -67,7 +67,7 @@ def drive(
                 bar.update(n)
 
         def work(index: int | slice, unit: Unit) -> None:
-            for n in _chunks(schedule.warmup, schedule.warmup if unit.whole_warm_up else 0, stop):
+            for n in _chunks(schedule.warmup, 0, stop):
                 unit.warm_up(n)
                 advance(n)
             done = 0

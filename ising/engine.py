@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .bits import BitTables, BitUnit, fits_bits
+from .clusters import ClusterGraph, ClusterUnit
 from .fields import field_units
 from .model import IsingModel, realisation
 from .space import SpaceUnit, fits_space
@@ -25,8 +26,6 @@ SPACE_FROM = 1024  # L from which one chain with its spins in the bits beats 64 
 
 class Unit(Protocol):
     """What the driver needs of a work unit."""
-
-    whole_warm_up: bool
 
     def warm_up(self, n_sweeps: int) -> None:
         """Sweep without measuring."""
@@ -45,12 +44,13 @@ class Unit(Protocol):
 
 
 def choose_kernel(models: Sequence[IsingModel], update: str, lanes: str, chains: int | None, moves: bool) -> str:
-    """Name of the kernel family that runs: "space", "bits", "bits, disorder in lanes", "fields" or "spins".
+    """Name of the kernel family that runs: "space", "bits", "bits, disorder in lanes", "fields", "clusters" or
+    "spins" (the slow reference).
 
     "space" needs no table of the lattice and wastes no lanes on few chains; `moves` are exchange or cluster moves.
     """
     if update not in LOCAL_UPDATES:
-        return "spins"
+        return "spins" if update == "random_site" else "clusters"
     few = chains is not None and chains < 64
     plain = lanes == "chains" and not moves and all(fits_space(model) for model in models)
     if plain and (few or models[0].lattice.attrs["L"] >= SPACE_FROM):
@@ -96,10 +96,20 @@ def make_units(
             units += [
                 (index, unit) for unit in field_units(model, betas, chains, update, seed, index, initial, exchange)
             ]
+        elif kernel == "clusters":
+            clusters = ClusterGraph(model)
+            units += [
+                (
+                    index,
+                    ClusterUnit(model, clusters, update, b, beta, first, min(2, chains - first), seed, index, initial),
+                )
+                for b, beta in enumerate(betas)
+                for first in range(0, chains, 2)
+            ]
         else:
             graph = spin_graph(model)
             units += [
-                (index, SpinUnit(model, graph, update, b, beta, first, min(2, chains - first), seed, index, initial))
+                (index, SpinUnit(model, graph, b, beta, first, min(2, chains - first), seed, index, initial))
                 for b, beta in enumerate(betas)
                 for first in range(0, chains, 2)
             ]

@@ -81,8 +81,6 @@ class FieldUnit:
         As in `sample`.
     """
 
-    whole_warm_up = False
-
     def __init__(
         self,
         tables: FieldTables,

@@ -85,6 +85,11 @@ def sweep(spins, rng, graph, digits, flips, terms):  # type: ignore[no-untyped-d
             store(terms, 40, ones & fours)
             store(terms, 48, twos & fours)
             store(terms, 56, both & fours)
+        if degree > 7:
+            store(terms, 8, ones)
+            store(terms, 16, twos)
+            store(terms, 24, both)
+            store(terms, 32, fours)
             store(terms, 64, eights)
             for k in range(9, degree + 1):
                 store(terms, 8 * k, load(terms, 8 * (k - 8)) & eights)

@@ -111,11 +111,16 @@ def grow_cluster(up, rng, adjacency, digits, pool, taken, seed):  # type: ignore
 
 @njit(cache=True, nogil=True)
 def sweep(up, rng, adjacency, digits, pool, n_clusters, least):  # type: ignore[no-untyped-def]
-    """Grow n_clusters clusters, or if that is 0 as many as it takes to visit `least` sites; returns their number."""
+    """Grow n_clusters clusters or one more, or if that is 0 as many as visit `least` sites; returns their number.
+
+    A coin decides on the one more: at beta = 0 clusters are single spins, and a fixed number of flips keeps the parity.
+    """
     n_sites = np.uint64(up.size - 2 * PAD)
     taken, visited, clusters = np.uint64(8), np.uint64(0), 0
-    while clusters < n_clusters or (n_clusters == 0 and visited < least):
-        if clusters % 8 == 0:
+    draw_words(rng, pool.seeds)
+    wanted = n_clusters + np.int64(pool.seeds[0] & np.uint64(1)) if n_clusters else 0
+    while clusters < wanted or (n_clusters == 0 and visited < least):
+        if clusters and clusters % 8 == 0:
             draw_words(rng, pool.seeds)
         site = ((pool.seeds[clusters % 8] >> np.uint64(32)) * n_sites) >> np.uint64(32)
         size, taken = grow_cluster(up, rng, adjacency, digits, pool, taken, site + np.uint64(PAD))
@@ -125,19 +130,14 @@ def sweep(up, rng, adjacency, digits, pool, n_clusters, least):  # type: ignore[
 
 
 @njit(cache=True, nogil=True)
-def warm_up(up, rng, adjacency, digits, pool, n_clusters, n_sweeps):  # type: ignore[no-untyped-def]
+def warm_up(up, rng, adjacency, digits, pool, counts):  # type: ignore[no-untyped-def]
     """Sweeps without measuring, in place for every chain of up (n_chains, n_nodes).
 
-    A sweep here goes on until n_sites spins are visited, and n_clusters (n_chains,) becomes the mean number of clusters
-    that took, over the second half; sampling then keeps that number fixed.
+    A sweep here goes on until n_sites spins are visited; counts (n_chains, n_sweeps) gets the clusters that took.
     """
     for chain in range(up.shape[0]):
-        clusters = 0
-        for t in range(n_sweeps):
-            grown = sweep(up[chain], rng[chain], adjacency, digits, pool, 0, up.shape[1] - 2 * PAD)
-            clusters += grown if 2 * t >= n_sweeps else 0
-        half = n_sweeps - (n_sweeps + 1) // 2
-        n_clusters[chain] = max(1, clusters // half) if half else 1
+        for t in range(counts.shape[1]):
+            counts[chain, t] = sweep(up[chain], rng[chain], adjacency, digits, pool, 0, up.shape[1] - 2 * PAD)
 
 
 @njit(cache=True, nogil=True)

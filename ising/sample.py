@@ -76,7 +76,8 @@ def sample(
         `round_trips(chain)`, lowest to highest beta and back, both without the warm-up.
     observables
         Names among `energy`, `magnetization`, `structure_factor` (periodic lattices) and, for disordered models,
-        `overlap`, `link_overlap`, `overlap_k`; all that exist by default.
+        `overlap`, `link_overlap`, `overlap_k`; all these by default. Swendsen-Wang also has, when asked for,
+        `improved_m2` and `improved_structure_factor`: expectations over the coin tosses of the step, of less variance.
     configurations
         Keep the spins of every k-th draw as `configurations`; 0 keeps none.
     initial
@@ -119,7 +120,7 @@ def sample(
     kernel = choose_kernel(models, update, lanes, chains, bool(exchange or isoenergetic))
     chains = default_chains(kernel) if chains is None else as_integer("chains", chains, 1)
     check_moves(models, chains, update, kernel, exchange, isoenergetic, lanes)
-    names = check_observables(models, chains, observables)
+    names = check_observables(models, chains, observables, update)
     check_memory(names, len(models), len(betas), chains, schedule, models[0].lattice.n_sites, configurations)
     start = check_initial(initial, len(betas), chains, models[0].lattice.n_sites)
     results = [_empty(names, len(betas), chains, schedule.draws) for _ in models]

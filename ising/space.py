@@ -73,8 +73,6 @@ def space_digits(update: str, beta: float, coupling: float, field: float, degree
 class SpaceUnit:
     """One chain at one beta on a large square or cubic lattice; every sweep measures energy and magnetization."""
 
-    whole_warm_up = False
-
     def __init__(
         self,
         model: IsingModel,

@@ -14,22 +14,14 @@ from .model import IsingModel
 from .observables import PAIR_OBSERVABLES, Arrays
 from .streams import Purpose, generator, states
 
-UPDATE_CODES = {
-    "heat_bath": kernels_spins.HEAT_BATH,
-    "random_site": kernels_spins.RANDOM_SITE,
-    "swendsen_wang": kernels_spins.SWENDSEN_WANG,
-    "wolff": kernels_spins.WOLFF,
-}
-
 
 class SpinUnit:
-    """One or two chains of int8 spins at one beta, any couplings, any update."""
+    """One or two chains of int8 spins at one beta, any couplings, random-site Metropolis."""
 
     def __init__(
         self,
         model: IsingModel,
         graph: kernels_spins.SpinGraph,
-        update: str,
         beta_index: int,
         beta: float,
         first: int,
@@ -38,9 +30,8 @@ class SpinUnit:
         disorder: int,
         initial: Any,
     ) -> None:
-        self.model, self.graph, self.code, self.beta = model, graph, UPDATE_CODES[update], float(beta)
+        self.model, self.graph, self.beta = model, graph, float(beta)
         self.beta_index, self.first = beta_index, first
-        self.whole_warm_up = update == "wolff"
         n_sites = model.lattice.n_sites
         keys = [(n_sites, disorder, beta_index, chain) for chain in range(first, first + count)]
         self.rng = states(seed, Purpose.SAMPLING, keys)
@@ -49,27 +40,18 @@ class SpinUnit:
             self.spins = 2 * np.stack(random) - 1 if initial == "random" else np.ones((count, n_sites), np.int8)
         else:
             self.spins = np.ascontiguousarray(initial[beta_index, first : first + count], dtype=np.int8)
-        self.idle = kernels_spins.Idle(
-            np.exp(-2 * self.beta * np.abs(graph.couplings)), np.exp(-2 * self.beta * np.abs(graph.fields))
-        )
-        self.n_clusters = np.ones(count, np.int64)
         self.waves = waves(model.lattice)
 
     def warm_up(self, n_sweeps: int) -> None:
         """Sweep without measuring."""
-        kernels_spins.warm_up(
-            self.code, self.spins, self.rng, self.graph, self.beta, self.idle, self.n_clusters, n_sweeps
-        )
+        kernels_spins.warm_up(self.spins, self.rng, self.graph, self.beta, n_sweeps)
 
     def draw(self, results: Arrays, start: int, stop: int, thin: int) -> None:
         """Fill draws start..stop of this unit's slice of the results."""
         count = len(self.spins)
         single = np.empty((count, stop - start, 4))
         pairs = np.empty((count // 2, stop - start if any(name in results for name in PAIR_OBSERVABLES) else 0, 4))
-        kernels_spins.run(
-            self.code, self.spins, self.rng, self.graph, self.beta, self.idle, self.n_clusters, self.waves, thin,
-            single, pairs,
-        )  # fmt: skip
+        kernels_spins.run(self.spins, self.rng, self.graph, self.beta, self.waves, thin, single, pairs)
         n, n_bonds = self.model.lattice.n_sites, max(1, self.model.lattice.n_bonds)
         values = {
             "energy": (single[..., 0] - single[..., 2]) / n,

@@ -24,7 +24,8 @@ def run(model, schedule, **options):
 def _z(data, model):
     exact = ising.exact.enumerate_model(model, BETAS)
     m2 = model.lattice.n_sites * (data.magnetization**2).mean("draw")
-    return [z_score(data.energy.mean("draw").values, exact.energy.values), z_score(m2.values, exact.susceptibility.values)]
+    energy = data.energy.mean("draw")
+    return [z_score(energy.values, exact.energy.values), z_score(m2.values, exact.susceptibility.values)]
 
 
 @pytest.mark.parametrize("update", ["heat_bath", "metropolis"])

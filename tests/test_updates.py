@@ -28,6 +28,10 @@ def _models():
         "square-random-fields": ising.IsingModel(square, 0.5, rng.normal(size=16)),
         "triangular-antiferromagnet": ising.ferromagnet(ising.triangular(3), J=-1.0),
         "honeycomb": ising.ferromagnet(ising.honeycomb(3)),
+        "triangular": ising.ferromagnet(ising.triangular(3), J=0.5),
+        "complete": ising.ferromagnet(ising.complete(10), J=0.2, h=0.1),
+        "cubic": ising.ferromagnet(ising.cubic(3), J=0.4),
+        "bring": ising.ferromagnet(ising.closed_hyperbolic(4, 5, surface="bring")),
         "klein": ising.ferromagnet(klein, J=0.5),
         "klein-glass": ising.edwards_anderson(klein, seed=1),
         "patch": ising.ferromagnet(patch, h=0.1),
@@ -41,7 +45,7 @@ def _models():
 
 BETAS = [0.0, 0.3, 0.6]
 MODELS = _models()
-UPDATES = ["heat_bath", "random_site", "swendsen_wang", "wolff"]
+UPDATES = ["heat_bath", "metropolis", "random_site", "swendsen_wang", "wolff"]
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +93,24 @@ def test_sequential_metropolis_fails_the_same_test():
             energies.append(model.energy(spins) / 8)
     z = z_score(np.mean(energies, axis=0), ising.exact.ring(8, beta).energy.item())
     assert abs(z) > 5
+
+
+@pytest.mark.parametrize("update", UPDATES)
+@pytest.mark.parametrize("make", [lambda: ising.chain(4), lambda: ising.square(4), lambda: ising.complete(4)])
+def test_infinite_temperature_forgets_the_start(update, make):
+    """From all spins up, at beta = 0, every state must become equally likely: parity and orbits are the traps."""
+    model = ising.ferromagnet(make(), J=-1.0)
+    n = model.lattice.n_sites
+    data = ising.sample(
+        model, 0.0, ising.Schedule(101, 1), update=update, chains=4096, seed=6, initial="up", progress=False
+    )
+    down = (data.spins.values < 0).sum(axis=-1).ravel()
+    expected = stats.binom.pmf(np.arange(n + 1), n, 0.5) * down.size
+    group = np.minimum(expected.cumsum(), (expected[::-1].cumsum())[::-1]) < 10
+    keep = ~group
+    observed = np.bincount(down, minlength=n + 1)
+    merged = [np.r_[x[keep], x[group].sum()] if group.any() else x for x in (observed, expected)]
+    assert stats.chisquare(*merged).pvalue > 1e-4
 
 
 def test_wrong_temperature_fails_the_same_test(exact):

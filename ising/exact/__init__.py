@@ -5,16 +5,16 @@ conventions of `analysis.summarize` (energy and specific heat per site, `log_z` 
 """
 
 from .enumeration import enumerate_model
-from .solvable import bethe_critical_beta, curie_weiss, random_energy_model, ring
-from .square import (
+from .onsager import SQUARE_CRITICAL_BETA, onsager_energy, onsager_magnetization, onsager_specific_heat
+from .ring import ring
+from .solvable import (
     HONEYCOMB_CRITICAL_BETA,
-    SQUARE_CRITICAL_BETA,
     TRIANGULAR_CRITICAL_BETA,
-    kaufman,
-    onsager_energy,
-    onsager_magnetization,
-    onsager_specific_heat,
+    bethe_critical_beta,
+    curie_weiss,
+    random_energy_model,
 )
+from .square import kaufman
 
 __all__ = [
     "HONEYCOMB_CRITICAL_BETA",

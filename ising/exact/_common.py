@@ -1,6 +1,9 @@
-"""What every exact solution shares: checked betas and one Dataset layout."""
+"""What every exact solution shares: checked arguments and one Dataset layout."""
 
 from __future__ import annotations
+
+from operator import index
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -18,12 +21,40 @@ FORMULAS = {
 }
 
 
-def check_beta(beta: ArrayLike, positive: bool = False) -> NDArray[np.float64]:
-    """Betas as a checked (n,) array."""
-    betas = np.atleast_1d(np.asarray(beta, dtype=np.float64))
-    if betas.ndim != 1 or not np.isfinite(betas).all() or (betas < 0).any() or (positive and (betas == 0).any()):
-        raise ValueError(f"beta must be finite and {'> 0' if positive else '>= 0'}, got {beta!r}")
+def check_beta(beta: ArrayLike) -> NDArray[np.float64]:
+    """Betas as a checked (n,) array, n >= 1; zero is allowed."""
+    try:
+        betas = np.atleast_1d(np.asarray(beta, dtype=np.float64))
+    except (TypeError, ValueError):
+        raise ValueError(f"beta must be a number or a non-empty list of numbers, got {beta!r}") from None
+    if betas.ndim != 1 or betas.size == 0:
+        raise ValueError(f"beta must be a number or a non-empty list of numbers, got shape {betas.shape}")
+    bad = betas[~np.isfinite(betas) | (betas < 0)]
+    if bad.size:
+        raise ValueError(f"beta must be finite and >= 0, got {bad[0]}; use J < 0 for an antiferromagnet")
     return betas
+
+
+def check_integer(name: str, value: Any, minimum: int) -> int:
+    """A Python integer >= minimum from any integer type."""
+    try:
+        number = index(value)
+    except TypeError:
+        raise ValueError(f"{name} must be an integer >= {minimum}, got {value!r}") from None
+    if number < minimum:
+        raise ValueError(f"{name} must be an integer >= {minimum}, got {number}")
+    return number
+
+
+def check_finite(name: str, value: Any) -> float:
+    """A finite float."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be a finite number, got {value!r}") from None
+    if not np.isfinite(number):
+        raise ValueError(f"{name} must be a finite number, got {number}")
+    return number
 
 
 def dataset(betas: NDArray[np.float64], values: dict[str, NDArray[np.float64]], n_sites: float) -> xr.Dataset:
@@ -35,12 +66,18 @@ def dataset(betas: NDArray[np.float64], values: dict[str, NDArray[np.float64]], 
 
 
 def magnetic(
-    m1: NDArray[np.float64], m2: NDArray[np.float64], m4: NDArray[np.float64], n: float
+    m1: NDArray[np.float64], variance: NDArray[np.float64], m4: NDArray[np.float64], n: float
 ) -> dict[str, NDArray[np.float64]]:
-    """Magnetic quantities from <|m|>, <m^2> and <m^4>."""
+    """Magnetic quantities from <|m|>, <m^2> - <|m|>^2 and <m^4>.
+
+    In an antiferromagnet at low temperature the Binder cumulant leaves the range of doubles: it is then -inf.
+    """
+    m2 = variance + m1**2
+    with np.errstate(over="ignore"):
+        ratio = np.divide(np.divide(m4, m2, out=np.ones_like(m2), where=m2 > 0), m2, out=m2 + np.inf, where=m2 > 0)
     return {
         "magnetization_abs": m1,
         "susceptibility": n * m2,
-        "susceptibility_connected": n * (m2 - m1**2),
-        "binder": 1 - m4 / (3 * m2**2),
+        "susceptibility_connected": n * variance,
+        "binder": 1 - ratio / 3,
     }

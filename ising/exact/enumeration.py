@@ -16,7 +16,10 @@ MAX_ENUMERATION = 28
 
 
 def enumerate_model(model: IsingModel, beta: ArrayLike) -> xr.Dataset:
-    """All 2^n configurations of a small model in Gray-code order.
+    """All 2^n configurations of a small model in Gray-code order, twice: for the ground state and for the sums.
+
+    Energies are summed relative to the ground energy and |M| relative to that of a ground state, so small variances
+    at low temperature keep their digits.
 
     Parameters
     ----------
@@ -28,7 +31,7 @@ def enumerate_model(model: IsingModel, beta: ArrayLike) -> xr.Dataset:
     Raises
     ------
     ValueError
-        Too many sites.
+        Too many sites, or a beta that is negative or not finite.
     """
     lattice = model.lattice
     n = lattice.n_sites
@@ -37,40 +40,45 @@ def enumerate_model(model: IsingModel, beta: ArrayLike) -> xr.Dataset:
     betas = check_beta(beta)
     couplings = np.broadcast_to(model.couplings, lattice.n_bonds).astype(np.float64)
     fields = np.broadcast_to(model.fields, n).astype(np.float64)
-    reference = -np.abs(couplings).sum() - np.abs(fields).sum()
-    sums = _enumerate(lattice.neighbors, lattice.neighbor_bonds, couplings, fields, betas, reference, model.has_field)
-    z, e, e2, m1, m2, m4 = sums.T / np.where(np.arange(6) > 0, sums[:, :1], 1.0).T
-    energy = reference + e
-    log_z = np.log(z) + (0 if model.has_field else log(2)) - betas * reference
+    graph = lattice.neighbors, lattice.neighbor_bonds, couplings, fields, model.has_field
+    ground, order, _ = _enumerate(*graph, betas[:0], 0.0, 0.0)
+    _, _, sums = _enumerate(*graph, betas, ground, order)
+    z = sums[:, 0]
+    e, e2, m1, m2, m4 = sums[:, 1:].T / z
     values = {
-        "log_z": log_z / n,
-        "energy": energy / n,
-        "specific_heat": betas**2 * (e2 - e**2) / n,
-        **magnetic(m1 / n, m2 / n**2, m4 / n**4, n),
+        "log_z": (np.log(z) + (0 if model.has_field else log(2)) - betas * ground) / n,
+        "energy": (ground + e) / n,
+        "specific_heat": betas * (betas * (e2 - e**2)) / n,
+        **magnetic((order + m1) / n, (m2 - m1**2) / n**2, m4 / n**4, n),
     }
     return dataset(betas, values, n)
 
 
 @njit(cache=True, nogil=True)
-def _enumerate(neighbors, neighbor_bonds, couplings, fields, betas, reference, has_field):  # type: ignore[no-untyped-def]
-    """Sums of w, E w, E^2 w, |M| w, M^2 w, M^4 w with w = exp(-beta (E - reference)), E relative to the reference.
+def _enumerate(neighbors, neighbor_bonds, couplings, fields, has_field, betas, ground, order):  # type: ignore[no-untyped-def]
+    """Lowest energy, its |M|, and per beta the sums of w, E w, E^2 w, A w, A^2 w, M^4 w.
 
-    Without a field the last spin stays up (the global flip is a symmetry).
+    E = energy - ground, A = |M| - order, w = exp(-beta E). Without a field the last spin stays up (the global flip is
+    a symmetry).
     """
     n = neighbors.shape[0]
     spins = np.ones(n)
-    energy = -couplings.sum() - fields.sum() - reference
+    energy = -couplings.sum() - fields.sum()
     total = float(n)
+    lowest, lowest_order = energy, total
     sums = np.zeros((betas.size, 6))
     free = n if has_field else n - 1
     for step in range(np.int64(1) << free):
+        if energy < lowest:
+            lowest, lowest_order = energy, abs(total)
+        E, A = energy - ground, abs(total) - order
         for b in range(betas.size):
-            w = np.exp(-betas[b] * energy)
+            w = np.exp(-betas[b] * E)
             sums[b, 0] += w
-            sums[b, 1] += w * energy
-            sums[b, 2] += w * energy * energy
-            sums[b, 3] += w * abs(total)
-            sums[b, 4] += w * total * total
+            sums[b, 1] += w * E
+            sums[b, 2] += w * E * E
+            sums[b, 3] += w * A
+            sums[b, 4] += w * A * A
             sums[b, 5] += w * total * total * total * total
         i = 0
         while i < free and (step >> i) & 1:
@@ -84,4 +92,4 @@ def _enumerate(neighbors, neighbor_bonds, couplings, fields, betas, reference, h
             energy += 2.0 * spins[i] * local
             total -= 2.0 * spins[i]
             spins[i] = -spins[i]
-    return sums
+    return lowest, lowest_order, sums

@@ -1,46 +1,18 @@
-"""One-dimensional, mean-field and random-energy models in closed form."""
+"""Mean-field, tree and random-energy models in closed form."""
 
 from __future__ import annotations
 
 from math import atanh, log, sqrt
-from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import gammaln, logsumexp
 
-from ._common import check_beta, dataset, magnetic
+from ._common import check_beta, check_finite, check_integer, dataset, magnetic
 
-
-def ring(n: int, beta: ArrayLike, J: float = 1.0, h: float = 0.0) -> xr.Dataset:
-    """Ring of n spins by its 2 x 2 transfer matrix: ln Z, energy and specific heat per site, any J and h.
-
-    Z = lambda_+^n + lambda_-^n,
-    lambda_+- = e^(beta J) cosh(beta h) +- sqrt(e^(2 beta J) sinh^2(beta h) + e^(-2 beta J)).
-    Derivatives are taken in complex arithmetic to machine precision (energy) and by central differences of the energy.
-
-    Examples
-    --------
-    >>> round(ring(8, 1.0).energy.item(), 9)
-    -0.817662875
-    """
-    if n < 3:
-        raise ValueError(f"a ring needs n >= 3 sites, got {n}")
-    betas = check_beta(beta)
-
-    def log_z(b: NDArray[Any]) -> NDArray[Any]:
-        root = np.sqrt(np.exp(2 * b * J) * np.sinh(b * h) ** 2 + np.exp(-2 * b * J))
-        plus, minus = np.exp(b * J) * np.cosh(b * h) + root, np.exp(b * J) * np.cosh(b * h) - root
-        return np.log(plus) + np.log1p((minus / plus) ** n) / n
-
-    def energy(b: NDArray[np.float64]) -> NDArray[np.float64]:
-        return -log_z(b + 1e-30j).imag / 1e-30
-
-    step = 1e-5
-    heat = -(betas**2) * (energy(betas + step) - energy(betas - step)) / (2 * step)
-    values = {"log_z": log_z(betas + 0j).real, "energy": energy(betas), "specific_heat": heat}
-    return dataset(betas, values, n)
+TRIANGULAR_CRITICAL_BETA = log(3) / 4
+HONEYCOMB_CRITICAL_BETA = log(2 + sqrt(3)) / 2
 
 
 def curie_weiss(n: int, beta: ArrayLike) -> xr.Dataset:
@@ -58,37 +30,37 @@ def curie_weiss(n: int, beta: ArrayLike) -> xr.Dataset:
     >>> round(curie_weiss(1024, 1.0).binder.item(), 5)
     0.28129
     """
-    if n < 2:
-        raise ValueError(f"n must be >= 2, got {n}")
+    n = check_integer("n", n, 2)
     betas = check_beta(beta)
     up = np.arange(n + 1)
     M = 2.0 * up - n
     log_states = gammaln(n + 1) - gammaln(up + 1) - gammaln(n - up + 1)
-    energy = -(M**2 - n) / (2 * n)
+    ground = -(n - 1) / 2
+    energy = 2.0 * up * (n - up) / n  # above the ground state
     log_weight = log_states - betas[:, None] * energy  # (beta, M)
-    log_z = logsumexp(log_weight, axis=1)
-    p = np.exp(log_weight - log_z[:, None])
-    e = p @ energy
+    log_sum = logsumexp(log_weight, axis=1)
+    p = np.exp(log_weight - log_sum[:, None])
+    e, missing = p @ energy, p @ (n - np.abs(M))
+    heat = betas * (betas * (p * (energy - e[:, None]) ** 2).sum(axis=1)) / n
+    variance = (p * (n - np.abs(M) - missing[:, None]) ** 2).sum(axis=1) / n**2
     values = {
-        "log_z": log_z / n,
-        "energy": e / n,
-        "specific_heat": betas**2 * (p * (energy - e[:, None]) ** 2).sum(axis=1) / n,
-        **magnetic(p @ np.abs(M) / n, p @ M**2 / n**2, p @ M**4 / n**4, n),
+        "log_z": (log_sum - betas * ground) / n,
+        "energy": (ground + e) / n,
+        "specific_heat": heat,
+        **magnetic(1 - missing / n, variance, p @ M**4 / float(n) ** 4, n),
     }
     return dataset(betas, values, n)
 
 
 def bethe_critical_beta(degree: int) -> float:
-    """Critical beta of the Bethe lattice and of random regular graphs: atanh(1 / (degree - 1)), J = 1.
+    """Critical beta of the Bethe lattice and of random regular graphs: atanh(1 / (degree - 1)), J = 1, degree >= 3.
 
     Examples
     --------
     >>> round(bethe_critical_beta(7), 6)
     0.168236
     """
-    if degree < 3:
-        raise ValueError(f"a Bethe lattice orders at finite temperature for degree >= 3, got {degree}")
-    return atanh(1 / (degree - 1))
+    return atanh(1 / (check_integer("degree", degree, 3) - 1))
 
 
 def random_energy_model(n: int, beta: ArrayLike, sigma: float = 1.0) -> xr.Dataset:
@@ -97,15 +69,16 @@ def random_energy_model(n: int, beta: ArrayLike, sigma: float = 1.0) -> xr.Datas
     x = beta sigma, x_c = sqrt(2 ln n). Below x_c: ln Z = ln n + x^2/2, <E> = -sigma x, C = x^2, S = ln n - x^2/2;
     above: ln Z = x x_c, <E> = -sigma x_c, C = S = 0, <Y2> = 1 - x_c / x. Totals, not per site.
     """
-    if n < 2 or not sigma > 0:
-        raise ValueError(f"random_energy_model needs n >= 2 and sigma > 0, got n={n}, sigma={sigma}")
+    n, sigma = check_integer("n", n, 2), check_finite("sigma", sigma)
+    if sigma <= 0:
+        raise ValueError(f"sigma must be > 0, got {sigma}")
     betas = check_beta(beta)
     x, x_c = betas * sigma, sqrt(2 * log(n))
-    below = x < x_c
+    below, hot = x < x_c, np.minimum(x, x_c)
     values = {
-        "log_z": np.where(below, log(n) + x**2 / 2, x * x_c),
-        "energy": -sigma * np.minimum(x, x_c),
-        "specific_heat": np.where(below, x**2, 0.0),
+        "log_z": np.where(below, log(n) + hot**2 / 2, x * x_c),
+        "energy": 0.0 - sigma * hot,
+        "specific_heat": np.where(below, hot**2, 0.0),
         "participation": np.where(below, 0.0, 1 - x_c / np.maximum(x, x_c)),
     }
     values["entropy"] = values["log_z"] + betas * values["energy"]
