@@ -80,20 +80,26 @@ class BitTables:
         self.degrees, site_class = np.unique(lattice.degree, return_inverse=True)
         colors = color(lattice.neighbors)
         sites = _group_sites(colors, site_class)
-        planes, opposed = np.zeros((0, 0, 0), np.uint64), None
+        words, opposed = None, None
         if disorder_lanes:
-            planes = _lane_planes(lattice, sites, models)
+            words = _coupling_words(models)
         elif self.model.disordered:
             opposed = np.less(np.broadcast_to(self.model.couplings, lattice.n_bonds), 0)
-        groups = _groups(lattice, sites, opposed)
+        ends, bond_of, outgoing = orient(lattice.bonds, lattice.n_sites, lattice.neighbors.shape[1])
+        starts = _group_sites(np.zeros_like(outgoing), outgoing.astype(np.intp))
         layers, sizes, self.waves = _layers(lattice)
         first = sites[:, 0]
-        bipartite = int(colors.max()) == 1
-        counted = int((colors[first] == 0).sum()) if bipartite else len(sites)
         self.graph = kernels_bits.BitGraph(
-            groups, self.degrees[site_class[first]].astype(np.int32), site_class[first].astype(np.int32), planes,
-            counted, 1 if bipartite else 2, layers, sizes,
-        )  # fmt: skip
+            groups=_groups(lattice.neighbors, lattice.neighbor_bonds, sites, opposed),
+            degree=self.degrees[site_class[first]].astype(np.int32),
+            site_class=site_class[first].astype(np.int32),
+            planes=_lane_planes(lattice.neighbor_bonds, sites, words),
+            bonds=_groups(ends, bond_of, starts, opposed),
+            n_bonds=outgoing[starts[:, 0]],
+            bond_planes=_lane_planes(bond_of, starts, words),
+            layers=layers,
+            layer_sizes=sizes,
+        )
         magnitude = self.model.disordered or disorder_lanes
         self.coupling = float(np.abs(self.model.couplings).max()) if magnitude else float(self.model.couplings)
 
@@ -259,25 +265,56 @@ def _group_sites(colors: NDArray[np.int32], site_class: NDArray[np.intp]) -> NDA
     return sites.reshape(-1, WIDTH)
 
 
-def _groups(lattice: Lattice, sites: NDArray[np.int64], opposed: NDArray[np.bool_] | None) -> NDArray[np.int32]:
+@njit(cache=True, nogil=True)
+def orient(bonds, n_sites, max_degree):  # type: ignore[no-untyped-def]
+    """Give every bond to the end that has fewer so far: about half the degree each, so that bonds are counted once.
+
+    Returns far ends and bond numbers (n_sites, most), padded with -1, and the number of bonds of each site.
+    """
+    ends = np.full((n_sites, max_degree), -1, np.int32)
+    bond_of = np.full((n_sites, max_degree), -1, np.int32)
+    counts = np.zeros(n_sites, np.int32)
+    for bond in range(bonds.shape[0]):
+        a, b = bonds[bond, 0], bonds[bond, 1]
+        if counts[b] < counts[a]:
+            a, b = b, a
+        ends[a, counts[a]] = b
+        bond_of[a, counts[a]] = bond
+        counts[a] += 1
+    most = counts.max()
+    return ends[:, :most].copy(), bond_of[:, :most].copy(), counts
+
+
+def _groups(
+    near: NDArray[np.int32],
+    bond_of: NDArray[np.int32],
+    sites: NDArray[np.int64],
+    opposed: NDArray[np.bool_] | None,
+) -> NDArray[np.int32]:
     """Sites and their neighbours, (n_groups, 1 + max_degree, 8); ~k behind an opposed bond, n_sites where none."""
-    spare = np.full((1, lattice.neighbors.shape[1]), -1, np.int32)
-    near = np.concatenate([lattice.neighbors, spare])
-    table = np.where(near < 0, lattice.n_sites, near)
+    spare = np.full((1, near.shape[1]), -1, np.int32)
+    table = np.concatenate([near, spare])
+    table = np.where(table < 0, len(near), table)
     if opposed is not None:
-        bonds = np.concatenate([lattice.neighbor_bonds, spare])
+        bonds = np.concatenate([bond_of, spare])
         table = np.where((bonds >= 0) & opposed[bonds], ~table, table)
     groups = np.concatenate([sites[:, None], table[sites].transpose(0, 2, 1)], axis=1)
     return np.ascontiguousarray(groups, dtype=np.int32)
 
 
-def _lane_planes(lattice: Lattice, sites: NDArray[np.int64], models: Sequence[IsingModel]) -> NDArray[np.uint64]:
-    """A bit per lane where that lane's realisation has J < 0, arranged like `_groups`."""
-    words = _pack(
-        np.stack([np.where(np.less(np.broadcast_to(model.couplings, lattice.n_bonds), 0), 1, -1) for model in models])
-    )  # (n_bonds,)
-    spare = np.full((1, lattice.neighbors.shape[1]), -1, np.int32)
-    bonds = np.concatenate([lattice.neighbor_bonds, spare])
+def _coupling_words(models: Sequence[IsingModel]) -> NDArray[np.uint64]:
+    """(n_bonds,) words: bit r is set where realisation r has J < 0."""
+    n_bonds = models[0].lattice.n_bonds
+    return _pack(np.stack([np.where(np.less(np.broadcast_to(one.couplings, n_bonds), 0), 1, -1) for one in models]))
+
+
+def _lane_planes(
+    bond_of: NDArray[np.int32], sites: NDArray[np.int64], words: NDArray[np.uint64] | None
+) -> NDArray[np.uint64]:
+    """The coupling words arranged like `_groups`; empty without words."""
+    if words is None:
+        return np.zeros((0, 0, 0), np.uint64)
+    bonds = np.concatenate([bond_of, np.full((1, bond_of.shape[1]), -1, np.int32)])
     table = np.where(bonds >= 0, words[bonds], np.uint64(0))
     planes = np.zeros((len(sites), 1 + table.shape[1], WIDTH), np.uint64)
     planes[:, 1:] = table[sites].transpose(0, 2, 1)

@@ -35,8 +35,9 @@ class BitGraph(NamedTuple):
     degree: NDArray[np.int32]  # (n_groups,)
     site_class: NDArray[np.int32]  # (n_groups,): row of the threshold table
     planes: NDArray[np.uint64]  # like groups: a bit per lane opposes the coupling, or (0, 0, 0)
-    counted: int  # groups whose bonds are all bonds once (one colour of a bipartite graph), or all groups
-    repeats: int  # how often those groups count each bond: 1 or 2
+    bonds: NDArray[np.int32]  # (n_blocks, 1 + most, 8): sites and the far ends of the bonds that start there
+    n_bonds: NDArray[np.int32]  # (n_blocks,): bonds per site of a block
+    bond_planes: NDArray[np.uint64]  # like bonds, or (0, 0, 0)
     layers: NDArray[np.int32]  # (n_axes, n_blocks, length, 8): sites of eight layers side by side, n_axes may be 0
     layer_sizes: NDArray[np.int32]  # (n_axes, 8 n_blocks)
 

@@ -8,50 +8,37 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .words import add_lanes, any_bit, gather, gather_unsigned, load, splat, store
+from .words import add_lanes, any_bit, gather, gather_unsigned, load, load_from, splat, store, store_to
 
 N_PLANES = 36
 ZERO = np.uint64(0)
 
 
 @njit(cache=True, nogil=True)
+def _full_add(x, y, z):  # type: ignore[no-untyped-def]
+    half = x ^ y
+    return half ^ z, (x & y) | (half & z)
+
+
+@njit(cache=True, nogil=True)
 def _add_eight(planes, buffer):  # type: ignore[no-untyped-def]
-    """Add eight vectors (64,) to vertical counters planes (N_PLANES, 8)."""
-    x, y, z = load(buffer, 0), load(buffer, 8), load(buffer, 16)
-    h = x ^ y
-    s1, c1 = h ^ z, (x & y) | (h & z)
-    x, y, z = load(buffer, 24), load(buffer, 32), load(buffer, 40)
-    h = x ^ y
-    s2, c2 = h ^ z, (x & y) | (h & z)
-    x, y = load(buffer, 48), load(buffer, 56)
-    h = s1 ^ s2
-    s3, c3 = h ^ x, (s1 & s2) | (h & x)
-    one, c4 = s3 ^ y, s3 & y
-    h = c1 ^ c2
-    t1, d1 = h ^ c3, (c1 & c2) | (h & c3)
-    two, d2 = t1 ^ c4, t1 & c4
-    four, eight = d1 ^ d2, d1 & d2
-    p = load(planes, 0)
-    store(planes, 0, p ^ one)
-    carry = p & one
-    p = load(planes, 8)
-    h = p ^ two
-    store(planes, 8, h ^ carry)
-    carry = (p & two) | (h & carry)
-    p = load(planes, 16)
-    h = p ^ four
-    store(planes, 16, h ^ carry)
-    carry = (p & four) | (h & carry)
-    p = load(planes, 24)
-    h = p ^ eight
-    store(planes, 24, h ^ carry)
-    carry = (p & eight) | (h & carry)
-    at = 32
+    """Add eight vectors of eight words at address `buffer` to the vertical counters at address `planes`."""
+    one, two_a = _full_add(load_from(buffer), load_from(buffer + 64), load_from(buffer + 128))
+    other, two_b = _full_add(load_from(buffer + 192), load_from(buffer + 256), load_from(buffer + 320))
+    one, two_c = _full_add(one, other, load_from(buffer + 384))
+    one, two_d = _full_add(one, load_from(buffer + 448), load_from(planes))
+    store_to(planes, one)
+    two, four_a = _full_add(two_a, two_b, two_c)
+    two, four_b = _full_add(two, two_d, load_from(planes + 64))
+    store_to(planes + 64, two)
+    four, carry = _full_add(four_a, four_b, load_from(planes + 128))
+    store_to(planes + 128, four)
+    at = planes + 192
     while any_bit(carry):
-        p = load(planes, at)
-        store(planes, at, p ^ carry)
-        carry = p & carry
-        at += 8
+        plane = load_from(at)
+        store_to(at, plane ^ carry)
+        carry = plane & carry
+        at += 64
 
 
 @njit(cache=True, nogil=True)
@@ -86,42 +73,41 @@ def _collect(planes, counts):  # type: ignore[no-untyped-def]
 @njit(cache=True, nogil=True)
 def count_unsatisfied(spins, graph, signed, planes, buffer, counts):  # type: ignore[no-untyped-def]
     """Unsatisfied bonds of every lane into counts (64,) int32; not signed: all couplings are taken as positive."""
-    groups, lane_planes, degrees = graph.groups, graph.planes, graph.degree
-    stride = groups.shape[1] * 8
+    blocks, lane_planes, sizes = graph.bonds, graph.bond_planes, graph.n_bonds
+    stride = blocks.shape[1] * 8
     lane_couplings = signed and lane_planes.size > 0
+    counters, eight = planes.ctypes.data, buffer.ctypes.data
     filled = 0
-    for group in range(graph.counted):
-        at = group * stride
-        own = gather(spins, groups, at)
-        for j in range(1, degrees[group] + 1):
-            x = gather(spins, groups, at + 8 * j) if signed else gather_unsigned(spins, groups, at + 8 * j)
+    for block in range(blocks.shape[0]):
+        at = block * stride
+        own = gather(spins, blocks, at)
+        for j in range(1, sizes[block] + 1):
+            x = gather(spins, blocks, at + 8 * j) if signed else gather_unsigned(spins, blocks, at + 8 * j)
             x = x ^ own
             if lane_couplings:
                 x = x ^ load(lane_planes, at + 8 * j)
             store(buffer, filled, x)
             filled += 8
             if filled == 64:
-                _add_eight(planes, buffer)
+                _add_eight(counters, eight)
                 filled = 0
     for at in range(filled, 64, 8):
         store(buffer, at, splat(ZERO))
-    _add_eight(planes, buffer)
+    _add_eight(counters, eight)
     _collect(planes, counts)
-    if graph.repeats == 2:
-        for lane in range(64):
-            counts[lane] //= 2
 
 
 @njit(cache=True, nogil=True)
 def count_up(spins, n_sites, planes, buffer, counts):  # type: ignore[no-untyped-def]
     """Up spins of every lane into counts (64,) int32."""
+    counters, eight, first = planes.ctypes.data, buffer.ctypes.data, spins.ctypes.data
     start = 0
     while start + 64 <= n_sites:
-        _add_eight(planes, spins[start : start + 64])
+        _add_eight(counters, first + 8 * start)
         start += 64
     buffer[:] = ZERO
     buffer[: n_sites - start] = spins[start:n_sites]
-    _add_eight(planes, buffer)
+    _add_eight(counters, eight)
     _collect(planes, counts)
 
 
@@ -133,6 +119,7 @@ def amplitudes(spins, graph, waves, planes, buffer, counts, real, imaginary, out
     """
     layers, sizes = graph.layers, graph.layer_sizes
     n_axes, n_blocks, length = layers.shape[0], layers.shape[1], layers.shape[2]
+    counters, eight = planes.ctypes.data, buffer.ctypes.data
     out[:] = 0.0
     for axis in range(n_axes):
         real[:] = 0.0
@@ -144,11 +131,11 @@ def amplitudes(spins, graph, waves, planes, buffer, counts, real, imaginary, out
                 store(buffer, filled, gather(spins, layers, at + 8 * k))
                 filled += 8
                 if filled == 64:
-                    _add_eight(planes, buffer)
+                    _add_eight(counters, eight)
                     filled = 0
             for rest in range(filled, 64, 8):
                 store(buffer, rest, splat(ZERO))
-            _add_eight(planes, buffer)
+            _add_eight(counters, eight)
             for column in range(8):
                 layer = 8 * block + column
                 if sizes[axis, layer] == 0:

@@ -146,6 +146,29 @@ def store(typing_context: Any, array: Any, start: Any, value: Any) -> Any:
     return types.none(array, types.intp, words), codegen
 
 
+@intrinsic
+def load_from(typing_context: Any, address: Any) -> Any:
+    """Eight words at an address (``array.ctypes.data``): helpers that take addresses cost no reference counting."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        value = builder.load(builder.inttoptr(arguments[0], VECTOR.as_pointer()))
+        value.align = 8
+        return value
+
+    return words(types.intp), codegen
+
+
+@intrinsic
+def store_to(typing_context: Any, address: Any, value: Any) -> Any:
+    """Write eight words to an address."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        builder.store(arguments[1], builder.inttoptr(arguments[0], VECTOR.as_pointer())).align = 8
+        return context.get_dummy_value()
+
+    return types.none(types.intp, words), codegen
+
+
 def _gather(signed: bool) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         base = context.make_array(signature.args[0])(context, builder, arguments[0]).data

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from operator import index
 from typing import Any
 
 import numpy as np
@@ -33,17 +32,6 @@ def check_beta(beta: ArrayLike) -> NDArray[np.float64]:
     if bad.size:
         raise ValueError(f"beta must be finite and >= 0, got {bad[0]}; use J < 0 for an antiferromagnet")
     return betas
-
-
-def check_integer(name: str, value: Any, minimum: int) -> int:
-    """A Python integer >= minimum from any integer type."""
-    try:
-        number = index(value)
-    except TypeError:
-        raise ValueError(f"{name} must be an integer >= {minimum}, got {value!r}") from None
-    if number < minimum:
-        raise ValueError(f"{name} must be an integer >= {minimum}, got {number}")
-    return number
 
 
 def check_finite(name: str, value: Any) -> float:

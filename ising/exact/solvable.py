@@ -9,7 +9,8 @@ import xarray as xr
 from numpy.typing import ArrayLike
 from scipy.special import gammaln, logsumexp
 
-from ._common import check_beta, check_finite, check_integer, dataset, magnetic
+from ..integers import as_integer
+from ._common import check_beta, check_finite, dataset, magnetic
 
 TRIANGULAR_CRITICAL_BETA = log(3) / 4
 HONEYCOMB_CRITICAL_BETA = log(2 + sqrt(3)) / 2
@@ -30,7 +31,7 @@ def curie_weiss(n: int, beta: ArrayLike) -> xr.Dataset:
     >>> round(curie_weiss(1024, 1.0).binder.item(), 5)
     0.28129
     """
-    n = check_integer("n", n, 2)
+    n = as_integer("n", n, 2)
     betas = check_beta(beta)
     up = np.arange(n + 1)
     M = 2.0 * up - n
@@ -60,7 +61,7 @@ def bethe_critical_beta(degree: int) -> float:
     >>> round(bethe_critical_beta(7), 6)
     0.168236
     """
-    return atanh(1 / (check_integer("degree", degree, 3) - 1))
+    return atanh(1 / (as_integer("degree", degree, 3) - 1))
 
 
 def random_energy_model(n: int, beta: ArrayLike, sigma: float = 1.0) -> xr.Dataset:
@@ -69,7 +70,7 @@ def random_energy_model(n: int, beta: ArrayLike, sigma: float = 1.0) -> xr.Datas
     x = beta sigma, x_c = sqrt(2 ln n). Below x_c: ln Z = ln n + x^2/2, <E> = -sigma x, C = x^2, S = ln n - x^2/2;
     above: ln Z = x x_c, <E> = -sigma x_c, C = S = 0, <Y2> = 1 - x_c / x. Totals, not per site.
     """
-    n, sigma = check_integer("n", n, 2), check_finite("sigma", sigma)
+    n, sigma = as_integer("n", n, 2), check_finite("sigma", sigma)
     if sigma <= 0:
         raise ValueError(f"sigma must be > 0, got {sigma}")
     betas = check_beta(beta)
