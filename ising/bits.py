@@ -89,6 +89,7 @@ class BitTables:
         starts = _group_sites(np.zeros_like(outgoing), outgoing.astype(np.intp))
         layers, sizes, self.waves = _layers(lattice)
         first = sites[:, 0]
+        tallied = int(colors.max()) == 1 and len(self.degrees) == 1
         self.graph = kernels_bits.BitGraph(
             groups=_groups(lattice.neighbors, lattice.neighbor_bonds, sites, opposed),
             degree=self.degrees[site_class[first]].astype(np.int32),
@@ -99,6 +100,8 @@ class BitTables:
             bond_planes=_lane_planes(bond_of, starts, words),
             layers=layers,
             layer_sizes=sizes,
+            last_color=int((colors[first] == 0).sum()) if tallied else len(sites),
+            last_filled=int((sites[-1] < lattice.n_sites).sum()),
         )
         magnitude = self.model.disordered or disorder_lanes
         self.coupling = float(np.abs(self.model.couplings).max()) if magnitude else float(self.model.couplings)
@@ -107,6 +110,12 @@ class BitTables:
         """Threshold table of every beta."""
         make = metropolis_digits if self.flips else heat_bath_digits
         return make(betas, self.coupling, float(self.model.fields), self.degrees)
+
+    def new_tally(self) -> NDArray[np.uint64]:
+        """Scratch in which a sweep leaves what the energy needs, a multiple of eight groups."""
+        n_groups = len(self.graph.degree) - self.graph.last_color
+        n_planes = max(2, int(self.degrees[0]).bit_length()) if n_groups else 0
+        return np.zeros((n_planes + 1, -(-n_groups // WIDTH) * WIDTH, WIDTH), np.uint64)
 
 
 class BitUnit:
@@ -137,6 +146,7 @@ class BitUnit:
         self.run = kernels_bits.BitRun(
             tables.digits(here), tables.flips, here, tables.coupling, float(tables.model.fields), self.n_sites,
             lattice.n_bonds, exchange, isoenergetic, lattice.neighbors, tables.waves, tables.disorder_lanes,
+            tables.new_tally(),
         )  # fmt: skip
         exchange_keys = [(self.n_sites, disorder, beta_indices[0], word) for word in words]
         self.ladder = _new_ladder(len(words), n_beta, states(seed, Purpose.EXCHANGE, exchange_keys))
@@ -153,7 +163,7 @@ class BitUnit:
 
     def warm_up(self, n_sweeps: int) -> None:
         """Sweep without measuring."""
-        kernels_bits.advance(self.spins, self.rng, self.tables.graph, self.run, self.ladder, n_sweeps)
+        kernels_bits.advance(self.spins, self.rng, self.tables.graph, self.run, self.ladder, n_sweeps, False)
         self.ladder.accepted[:] = 0
         self.ladder.attempts[:] = 0
         self.ladder.round_trips[:] = 0

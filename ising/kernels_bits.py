@@ -20,7 +20,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from .kernels_counts import N_PLANES, amplitudes, count_unsatisfied, count_up
+from .kernels_counts import N_PLANES, amplitudes, count_tally, count_unsatisfied, count_up
 from .kernels_exchange import exchange, isoenergetic
 from .words import ONES, any_bit, gather, load, next_words, scatter, splat, store
 
@@ -40,21 +40,26 @@ class BitGraph(NamedTuple):
     bond_planes: NDArray[np.uint64]  # like bonds, or (0, 0, 0)
     layers: NDArray[np.int32]  # (n_axes, n_blocks, length, 8): sites of eight layers side by side, n_axes may be 0
     layer_sizes: NDArray[np.int32]  # (n_axes, 8 n_blocks)
+    last_color: int  # first group of the second colour of a regular bipartite graph, else n_groups
+    last_filled: int  # sites in its last group
 
 
 @njit(cache=True, nogil=True)
-def sweep(spins, rng, graph, digits, flips, terms):  # type: ignore[no-untyped-def]
+def sweep(spins, rng, graph, digits, flips, terms, tally):  # type: ignore[no-untyped-def]
     """Update every site once, colour by colour, in place.
 
     spins (n_sites + 1,); rng (4, 8); digits (n_classes, n_digits, 1 or 2, n_terms) uint64, entries all zeros or all
     ones: the coefficients of the monomials of the count, in a second block of their products with the spin;
     flips: the digits decide on a flip given opposed neighbours (Metropolis), else on up given up ones (heat bath).
+    tally (n_planes + 1, n_groups, 8) or empty: receives, from the groups of the last colour, whose neighbours stay as
+    they are, the planes of the count XOR the decision, and the decision: `count_tally` turns them into energies.
     """
     a, b, c, counter = load(rng, 0), load(rng, 8), load(rng, 16), load(rng, 24)
     n_digits, n_blocks, n_terms = digits.shape[1:]
     digits_flat = digits.ravel()
     stride = graph.groups.shape[1] * 8
     lane_couplings = graph.planes.size > 0
+    tallies, tally_stride = tally.size > 0, tally.shape[1] * 8
     groups, planes, degrees, site_class = graph.groups, graph.planes, graph.degree, graph.site_class
     for group in range(groups.shape[0]):
         degree, at = degrees[group], group * stride
@@ -119,6 +124,15 @@ def sweep(spins, rng, graph, digits, flips, terms):  # type: ignore[no-untyped-d
             if not any_bit(undecided):
                 break
         scatter(spins, groups, at, chosen ^ own)
+        if tallies and group >= graph.last_color:
+            to = (group - graph.last_color) * 8
+            store(tally, to, ones ^ chosen)
+            store(tally, to + tally_stride, twos ^ chosen)
+            if tally.shape[0] > 3:
+                store(tally, to + 2 * tally_stride, fours ^ chosen)
+            if tally.shape[0] > 4:
+                store(tally, to + 3 * tally_stride, eights ^ chosen)
+            store(tally, to + (tally.shape[0] - 1) * tally_stride, chosen)
     store(rng, 0, a)
     store(rng, 8, b)
     store(rng, 16, c)
@@ -140,34 +154,44 @@ class BitRun(NamedTuple):
     neighbors: NDArray[np.int32]  # (n_sites, max_degree), for the isoenergetic move
     waves: NDArray[np.float64]  # (2, 8 n_blocks)
     disorder_lanes: bool  # pairs are the same lane of words (0, 1), else lanes (2k, 2k + 1) of one word
+    tally: NDArray[np.uint64]  # scratch of `sweep`, empty unless the graph is regular and bipartite
 
 
 @njit(cache=True, nogil=True)
-def advance(spins, rng, graph, run, ladder, n_sweeps):  # type: ignore[no-untyped-def]
-    """Sweeps (with exchange, if asked for) of all words at all betas: spins (n_words, n_beta, n_sites + 1)."""
+def advance(spins, rng, graph, run, ladder, n_sweeps, count_last):  # type: ignore[no-untyped-def]
+    """Sweeps (with exchange, if asked for) of all words at all betas: spins (n_words, n_beta, n_sites + 1).
+
+    The unsatisfied bonds of the last sweep go to the ladder if count_last, with exchange those of every sweep.
+    """
     terms = np.zeros((16, 8), np.uint64)
     planes, buffer = np.zeros((N_PLANES, 8), np.uint64), np.zeros(64, np.uint64)
     scratch = np.zeros((2, run.n_sites if run.isoenergetic else 0), np.uint64)
-    for _ in range(n_sweeps):
+    for t in range(n_sweeps):
+        counts = run.exchange or (count_last and t == n_sweeps - 1)
         for word in range(spins.shape[0]):
+            moves = run.isoenergetic > 0 and ladder.steps[word] % run.isoenergetic == 0
+            tally = run.tally if counts and not moves else run.tally[:0]
             for b in range(spins.shape[1]):
-                sweep(spins[word, b], rng[word, b], graph, run.digits[b], run.flips, terms)
-                if run.isoenergetic and ladder.steps[word] % run.isoenergetic == 0:
-                    isoenergetic(spins[word, b], run.neighbors, ladder.rng[word], scratch[0], scratch[1])
+                s = spins[word, b]
+                sweep(s, rng[word, b], graph, run.digits[b], run.flips, terms, tally)
+                if moves:
+                    isoenergetic(s, run.neighbors, ladder.rng[word], scratch[0], scratch[1])
+                if tally.size:
+                    count_tally(tally, graph, planes, ladder.unsatisfied[word, b])
+                elif counts:
+                    count_unsatisfied(s, graph, True, planes, buffer, ladder.unsatisfied[word, b])
+                if run.exchange and run.field != 0.0:
+                    count_up(s, run.n_sites, planes, buffer, ladder.up[word, b])
             if run.exchange:
-                _count_energies(spins[word], graph, run, ladder, word, planes, buffer)
+                _total_energies(run, ladder, word)
                 exchange(spins[word], run.betas, ladder, word)
             else:
                 ladder.steps[word] += 1
 
 
 @njit(cache=True, nogil=True)
-def _count_energies(spins, graph, run, ladder, word, planes, buffer):  # type: ignore[no-untyped-def]
-    """Counts and total energies of one word's lanes at every beta into the ladder."""
-    for b in range(spins.shape[0]):
-        count_unsatisfied(spins[b], graph, True, planes, buffer, ladder.unsatisfied[word, b])
-        if run.field != 0.0:
-            count_up(spins[b], run.n_sites, planes, buffer, ladder.up[word, b])
+def _total_energies(run, ladder, word):  # type: ignore[no-untyped-def]
+    for b in range(run.betas.size):
         for lane in range(64):
             satisfied = run.n_bonds - 2 * ladder.unsatisfied[word, b, lane]
             moment = 2 * ladder.up[word, b, lane] - run.n_sites if run.field != 0.0 else 0
@@ -187,15 +211,12 @@ def sample(spins, rng, graph, run, ladder, thin, n_draws, single, pairs):  # typ
     n_words = spins.shape[0]
     wants_pairs = pairs[0].shape[0] + pairs[1].shape[0] + pairs[2].shape[0] > 0
     for draw in range(n_draws):
-        advance(spins, rng, graph, run, ladder, thin)
+        advance(spins, rng, graph, run, ladder, thin, single[0].shape[0] > 0)
         for b in range(spins.shape[1]):
             for word in range(n_words):
                 s = spins[word, b]
                 if single[0].shape[0]:
-                    if run.exchange:
-                        single[0][draw, b, word] = ladder.unsatisfied[word, b]
-                    else:
-                        count_unsatisfied(s, graph, True, planes, buffer, single[0][draw, b, word])
+                    single[0][draw, b, word] = ladder.unsatisfied[word, b]
                 if single[1].shape[0]:
                     count_up(s, run.n_sites, planes, buffer, single[1][draw, b, word])
                 if single[2].shape[0]:

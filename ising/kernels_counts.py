@@ -98,6 +98,29 @@ def count_unsatisfied(spins, graph, signed, planes, buffer, counts):  # type: ig
 
 
 @njit(cache=True, nogil=True)
+def count_tally(tally, graph, planes, counts):  # type: ignore[no-untyped-def]
+    """Unsatisfied bonds of every lane into counts (64,) int32 from the tally of a sweep (see `kernels_bits.sweep`).
+
+    k of the d neighbours count against a site, or d - k if the decision is 1: the planes spell k or 2^p - 1 - k, so
+    their sum less (2^p - 1 - d) times the decisions is the number of unsatisfied bonds.
+    """
+    n_planes = tally.shape[0] - 1
+    n_groups = graph.degree.size - graph.last_color
+    tally[:, n_groups - 1, graph.last_filled :] = ZERO
+    counters, first = planes.ctypes.data, tally.ctypes.data
+    part = np.empty(64, np.int32)
+    counts[:] = 0
+    for p in range(n_planes + 1):
+        for group in range(0, tally.shape[1], 8):
+            _add_eight(counters, first + 64 * (p * tally.shape[1] + group))
+        _collect(planes, part)
+        if p < n_planes:
+            counts += part << p
+        else:
+            counts -= part * np.int32((1 << n_planes) - 1 - graph.degree[-1])
+
+
+@njit(cache=True, nogil=True)
 def count_up(spins, n_sites, planes, buffer, counts):  # type: ignore[no-untyped-def]
     """Up spins of every lane into counts (64,) int32."""
     counters, eight, first = planes.ctypes.data, buffer.ctypes.data, spins.ctypes.data
