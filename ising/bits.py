@@ -3,119 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import pi
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from . import kernels_bits
+from .bit_tables import BitTables, pack, unpack
 from .kernels_exchange import Ladder
-from .lattice import Lattice
-from .model import IsingModel
 from .observables import PAIR_OBSERVABLES, Arrays
 from .streams import Purpose, generator, states, wide_states
-from .tables import heat_bath_digits, metropolis_digits
 from .words import ONES, WIDTH
-
-
-def fits_bits(model: IsingModel) -> bool:
-    """Whether the bit kernels cover the model."""
-    uniform_field = not isinstance(model.fields, np.ndarray)
-    if not uniform_field or model.lattice.n_bonds == 0 or model.coupling_magnitude is None:
-        return False
-    return int(model.lattice.degree.max()) <= kernels_bits.MAX_DEGREE
-
-
-@njit(cache=True, nogil=True)
-def color(neighbors):  # type: ignore[no-untyped-def]
-    """Proper colouring (n_sites,) int32: two colours where the graph is bipartite, else the first free one in order."""
-    n_sites, max_degree = neighbors.shape
-    colors = np.full(n_sites, -1, np.int32)
-    queue = np.empty(n_sites, np.int32)
-    bipartite = True
-    for start in range(n_sites):
-        if colors[start] >= 0:
-            continue
-        colors[start] = 0
-        queue[0] = start
-        head, tail = 0, 1
-        while head < tail:
-            i = queue[head]
-            head += 1
-            for j in range(max_degree):
-                k = neighbors[i, j]
-                if k < 0:
-                    break
-                if colors[k] < 0:
-                    colors[k] = 1 - colors[i]
-                    queue[tail] = k
-                    tail += 1
-                elif colors[k] == colors[i]:
-                    bipartite = False
-    if bipartite:
-        return colors
-    colors[:] = -1
-    for i in range(n_sites):
-        used = np.int64(0)
-        for j in range(max_degree):
-            if neighbors[i, j] < 0:
-                break
-            if colors[neighbors[i, j]] >= 0:
-                used |= np.int64(1) << colors[neighbors[i, j]]
-        free = 0
-        while (used >> free) & 1:
-            free += 1
-        colors[i] = free
-    return colors
-
-
-class BitTables:
-    """What the units of one model (or of 64 disorder realisations) share."""
-
-    def __init__(self, models: Sequence[IsingModel], update: str, disorder_lanes: bool) -> None:
-        self.model, self.disorder_lanes, self.flips = models[0], disorder_lanes, update == "metropolis"
-        lattice = self.model.lattice
-        self.degrees, site_class = np.unique(lattice.degree, return_inverse=True)
-        colors = color(lattice.neighbors)
-        sites = _group_sites(colors, site_class)
-        words, opposed = None, None
-        if disorder_lanes:
-            words = _coupling_words(models)
-        elif self.model.disordered:
-            opposed = np.less(np.broadcast_to(self.model.couplings, lattice.n_bonds), 0)
-        ends, bond_of, outgoing = orient(lattice.bonds, lattice.n_sites, lattice.neighbors.shape[1])
-        starts = _group_sites(np.zeros_like(outgoing), outgoing.astype(np.intp))
-        layers, sizes, self.waves = _layers(lattice)
-        first = sites[:, 0]
-        tallied = int(colors.max()) == 1 and len(self.degrees) == 1
-        self.graph = kernels_bits.BitGraph(
-            groups=_groups(lattice.neighbors, lattice.neighbor_bonds, sites, opposed),
-            degree=self.degrees[site_class[first]].astype(np.int32),
-            site_class=site_class[first].astype(np.int32),
-            planes=_lane_planes(lattice.neighbor_bonds, sites, words),
-            bonds=_groups(ends, bond_of, starts, opposed),
-            n_bonds=outgoing[starts[:, 0]],
-            bond_planes=_lane_planes(bond_of, starts, words),
-            layers=layers,
-            layer_sizes=sizes,
-            last_color=int((colors[first] == 0).sum()) if tallied else len(sites),
-            last_filled=int((sites[-1] < lattice.n_sites).sum()),
-        )
-        magnitude = self.model.disordered or disorder_lanes
-        self.coupling = float(np.abs(self.model.couplings).max()) if magnitude else float(self.model.couplings)
-
-    def digits(self, betas: NDArray[np.float64]) -> NDArray[np.uint64]:
-        """Threshold table of every beta."""
-        make = metropolis_digits if self.flips else heat_bath_digits
-        return make(betas, self.coupling, float(self.model.fields), self.degrees)
-
-    def new_tally(self) -> NDArray[np.uint64]:
-        """Scratch in which a sweep leaves what the energy needs, a multiple of eight groups."""
-        n_groups = len(self.graph.degree) - self.graph.last_color
-        n_planes = max(2, int(self.degrees[0]).bit_length()) if n_groups else 0
-        return np.zeros((n_planes + 1, -(-n_groups // WIDTH) * WIDTH, WIDTH), np.uint64)
 
 
 class BitUnit:
@@ -159,7 +57,7 @@ class BitUnit:
         beta, word = key[2], key[3]
         if self.tables.disorder_lanes:
             return np.where(initial[beta, word] > 0, ONES, np.uint64(0))
-        return _pack(initial[beta, 64 * word : 64 * word + 64])
+        return pack(initial[beta, 64 * word : 64 * word + 64])
 
     def warm_up(self, n_sweeps: int) -> None:
         """Sweep without measuring."""
@@ -223,9 +121,9 @@ class BitUnit:
             for k, b in enumerate(self.beta_indices):
                 row = self.spins[w, k, :-1]
                 if self.tables.disorder_lanes:
-                    blocks.append((b, word, _unpack(row, 64)[:, None]))
+                    blocks.append((b, word, unpack(row, 64)[:, None]))
                 else:
-                    blocks.append((b, 64 * word, _unpack(row, min(64, self.chains - 64 * word))))
+                    blocks.append((b, 64 * word, unpack(row, min(64, self.chains - 64 * word))))
         return blocks
 
     def statistics(self) -> dict[str, tuple[int, NDArray[Any]]]:
@@ -260,107 +158,3 @@ def _new_ladder(n_words: int, n_beta: int, rng: NDArray[np.uint64]) -> Ladder:
         rng=rng,
         steps=np.zeros(n_words, np.int64),
     )
-
-
-def _group_sites(colors: NDArray[np.int32], site_class: NDArray[np.intp]) -> NDArray[np.int64]:
-    """Sites in groups of eight, colour by colour, of one class each: (n_groups, 8), padded with n_sites."""
-    n_sites = len(colors)
-    key = colors.astype(np.int64) * (int(site_class.max()) + 1) + site_class
-    order = np.argsort(key, kind="stable")
-    counts = np.unique(key, return_counts=True)[1]
-    first_group = np.concatenate([[0], np.cumsum(-(-counts // WIDTH))])
-    within = np.arange(n_sites) - np.repeat(np.cumsum(counts) - counts, counts)
-    sites = np.full(first_group[-1] * WIDTH, n_sites, np.int64)
-    sites[np.repeat(first_group[:-1] * WIDTH, counts) + within] = order
-    return sites.reshape(-1, WIDTH)
-
-
-@njit(cache=True, nogil=True)
-def orient(bonds, n_sites, max_degree):  # type: ignore[no-untyped-def]
-    """Give every bond to the end that has fewer so far: about half the degree each, so that bonds are counted once.
-
-    Returns far ends and bond numbers (n_sites, most), padded with -1, and the number of bonds of each site.
-    """
-    ends = np.full((n_sites, max_degree), -1, np.int32)
-    bond_of = np.full((n_sites, max_degree), -1, np.int32)
-    counts = np.zeros(n_sites, np.int32)
-    for bond in range(bonds.shape[0]):
-        a, b = bonds[bond, 0], bonds[bond, 1]
-        if counts[b] < counts[a]:
-            a, b = b, a
-        ends[a, counts[a]] = b
-        bond_of[a, counts[a]] = bond
-        counts[a] += 1
-    most = counts.max()
-    return ends[:, :most].copy(), bond_of[:, :most].copy(), counts
-
-
-def _groups(
-    near: NDArray[np.int32],
-    bond_of: NDArray[np.int32],
-    sites: NDArray[np.int64],
-    opposed: NDArray[np.bool_] | None,
-) -> NDArray[np.int32]:
-    """Sites and their neighbours, (n_groups, 1 + max_degree, 8); ~k behind an opposed bond, n_sites where none."""
-    spare = np.full((1, near.shape[1]), -1, np.int32)
-    table = np.concatenate([near, spare])
-    table = np.where(table < 0, len(near), table)
-    if opposed is not None:
-        bonds = np.concatenate([bond_of, spare])
-        table = np.where((bonds >= 0) & opposed[bonds], ~table, table)
-    groups = np.concatenate([sites[:, None], table[sites].transpose(0, 2, 1)], axis=1)
-    return np.ascontiguousarray(groups, dtype=np.int32)
-
-
-def _coupling_words(models: Sequence[IsingModel]) -> NDArray[np.uint64]:
-    """(n_bonds,) words: bit r is set where realisation r has J < 0."""
-    n_bonds = models[0].lattice.n_bonds
-    return _pack(np.stack([np.where(np.less(np.broadcast_to(one.couplings, n_bonds), 0), 1, -1) for one in models]))
-
-
-def _lane_planes(
-    bond_of: NDArray[np.int32], sites: NDArray[np.int64], words: NDArray[np.uint64] | None
-) -> NDArray[np.uint64]:
-    """The coupling words arranged like `_groups`; empty without words."""
-    if words is None:
-        return np.zeros((0, 0, 0), np.uint64)
-    bonds = np.concatenate([bond_of, np.full((1, bond_of.shape[1]), -1, np.int32)])
-    table = np.where(bonds >= 0, words[bonds], np.uint64(0))
-    planes = np.zeros((len(sites), 1 + table.shape[1], WIDTH), np.uint64)
-    planes[:, 1:] = table[sites].transpose(0, 2, 1)
-    return planes
-
-
-def _layers(lattice: Lattice) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
-    """Layers eight by eight, (n_axes, n_blocks, length, 8) sites padded with n_sites; layer sizes; cos and sin."""
-    if lattice.momentum is None:
-        return np.zeros((0, 0, 0, WIDTH), np.int32), np.zeros((0, 0), np.int32), np.zeros((2, 0))
-    layers, n_layers = lattice.momentum.layers, lattice.momentum.length
-    n_blocks = -(-n_layers // WIDTH)
-    sizes = np.stack([np.bincount(axis, minlength=n_blocks * WIDTH) for axis in layers]).astype(np.int32)
-    table = np.full((len(layers), n_blocks * WIDTH, int(sizes.max())), lattice.n_sites, np.int32)
-    for axis, labels in enumerate(layers):
-        order = np.argsort(labels, kind="stable")
-        within = np.arange(len(order)) - np.repeat(np.cumsum(sizes[axis]) - sizes[axis], sizes[axis])
-        table[axis, labels[order], within] = order
-    blocks = table.reshape(len(layers), n_blocks, WIDTH, -1).transpose(0, 1, 3, 2)
-    phase = 2 * pi / n_layers * np.arange(n_blocks * WIDTH)
-    return np.ascontiguousarray(blocks), sizes, np.array([np.cos(phase), np.sin(phase)])
-
-
-def _pack(spins: NDArray[Any]) -> NDArray[np.uint64]:
-    """(n <= 64, n_sites) of +-1 -> (n_sites,) words; missing lanes are down."""
-    words = np.zeros(spins.shape[1], np.uint64)
-    for lane, row in enumerate(spins):
-        words |= (row > 0).astype(np.uint64) << np.uint64(lane)
-    return words
-
-
-def _unpack(words: NDArray[np.uint64], count: int) -> NDArray[np.int8]:
-    """(n_sites,) words -> (count, n_sites) of +-1."""
-    in_bytes = words.astype("<u8", copy=False).view(np.uint8).reshape(-1, 8)
-    spins = np.empty((count, len(words)), np.int8)
-    for lane in range(count):
-        spins[lane] = (in_bytes[:, lane // 8] >> (lane % 8) & 1) * 2
-    spins -= 1
-    return spins

@@ -12,7 +12,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .bits import BitTables, BitUnit, fits_bits
+from .bit_tables import BitTables, fits_bits
+from .bits import BitUnit
 from .clusters import ClusterGraph, ClusterUnit
 from .fields import field_units
 from .model import IsingModel, realisation

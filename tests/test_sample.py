@@ -6,7 +6,7 @@ import xarray as xr
 from statistics_of_chains import joint_p, z_score
 
 import ising
-from ising import bits, kernels_spins, streams, tables
+from ising import bit_tables, bits, kernels_spins, streams, tables
 from ising.spins import spin_graph
 
 SHORT = ising.Schedule(20, 60)
@@ -187,7 +187,7 @@ def _plain_sweep(spins, state, groups, degree, probability, flips):
 ])  # fmt: skip
 def test_bit_kernel_is_its_definition(make, flips):
     model, beta = make(), 0.4
-    built = bits.BitTables([model], "metropolis" if flips else "heat_bath", False)
+    built = bit_tables.BitTables([model], "metropolis" if flips else "heat_bath", False)
     unit = bits.BitUnit(built, np.array([beta]), [0], [0], 64, 1, 0, "random")
     J, h = built.coupling, float(model.fields)
 
