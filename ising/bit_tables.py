@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import pi
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numba import njit
@@ -68,38 +69,60 @@ def color(neighbors):  # type: ignore[no-untyped-def]
     return colors
 
 
+class _Layout:
+    """The part of the tables that is the lattice's: a BitGraph without signs, and where its bonds stand."""
+
+    def __init__(self, lattice: Lattice) -> None:
+        self.degrees, site_class = np.unique(lattice.degree, return_inverse=True)
+        colors = color(lattice.neighbors)
+        self.sites = _group_sites(colors, site_class)
+        ends, self.bond_of, outgoing = orient(lattice.bonds, lattice.n_sites, lattice.neighbors.shape[1])
+        self.starts = _group_sites(np.zeros_like(outgoing), outgoing.astype(np.intp))
+        layers, sizes, self.waves = _layers(lattice)
+        first = self.sites[:, 0]
+        tallied = int(colors.max()) == 1 and len(self.degrees) == 1
+        self.graph = kernels_bits.BitGraph(
+            groups=_groups(lattice.neighbors, self.sites),
+            degree=self.degrees[site_class[first]].astype(np.int32),
+            site_class=site_class[first].astype(np.int32),
+            planes=np.zeros((0, 0, 0), np.uint64),
+            bonds=_groups(ends, self.starts),
+            n_bonds=outgoing[self.starts[:, 0]],
+            bond_planes=np.zeros((0, 0, 0), np.uint64),
+            layers=layers,
+            layer_sizes=sizes,
+            last_color=int((colors[first] == 0).sum()) if tallied else len(self.sites),
+            last_filled=int((self.sites[-1] < lattice.n_sites).sum()),
+        )
+
+
+_LAYOUTS: WeakKeyDictionary[Lattice, _Layout] = WeakKeyDictionary()
+
+
+def _layout(lattice: Lattice) -> _Layout:
+    if lattice not in _LAYOUTS:
+        _LAYOUTS[lattice] = _Layout(lattice)
+    return _LAYOUTS[lattice]
+
+
 class BitTables:
     """What the units of one model (or of 64 disorder realisations) share."""
 
     def __init__(self, models: Sequence[IsingModel], update: str, disorder_lanes: bool) -> None:
         self.model, self.disorder_lanes, self.flips = models[0], disorder_lanes, update == "metropolis"
         lattice = self.model.lattice
-        self.degrees, site_class = np.unique(lattice.degree, return_inverse=True)
-        colors = color(lattice.neighbors)
-        sites = _group_sites(colors, site_class)
-        words, opposed = None, None
+        layout = _layout(lattice)
+        self.degrees, self.waves, self.graph = layout.degrees, layout.waves, layout.graph
+        near = ((layout.sites, lattice.neighbor_bonds), (layout.starts, layout.bond_of))
         if disorder_lanes:
             words = _coupling_words(models)
+            planes, bond_planes = (_lane_planes(bonds, sites, words) for sites, bonds in near)
+            self.graph = self.graph._replace(planes=planes, bond_planes=bond_planes)
         elif self.model.disordered:
             opposed = np.less(np.broadcast_to(self.model.couplings, lattice.n_bonds), 0)
-        ends, bond_of, outgoing = orient(lattice.bonds, lattice.n_sites, lattice.neighbors.shape[1])
-        starts = _group_sites(np.zeros_like(outgoing), outgoing.astype(np.intp))
-        layers, sizes, self.waves = _layers(lattice)
-        first = sites[:, 0]
-        tallied = int(colors.max()) == 1 and len(self.degrees) == 1
-        self.graph = kernels_bits.BitGraph(
-            groups=_groups(lattice.neighbors, lattice.neighbor_bonds, sites, opposed),
-            degree=self.degrees[site_class[first]].astype(np.int32),
-            site_class=site_class[first].astype(np.int32),
-            planes=_lane_planes(lattice.neighbor_bonds, sites, words),
-            bonds=_groups(ends, bond_of, starts, opposed),
-            n_bonds=outgoing[starts[:, 0]],
-            bond_planes=_lane_planes(bond_of, starts, words),
-            layers=layers,
-            layer_sizes=sizes,
-            last_color=int((colors[first] == 0).sum()) if tallied else len(sites),
-            last_filled=int((sites[-1] < lattice.n_sites).sum()),
-        )
+            signs = (_signs(bonds, sites, opposed) for sites, bonds in near)
+            groups, bonds = (table ^ sign for table, sign in zip((self.graph.groups, self.graph.bonds), signs))
+            self.graph = self.graph._replace(groups=groups, bonds=bonds)
         magnitude = self.model.disordered or disorder_lanes
         self.coupling = float(np.abs(self.model.couplings).max()) if magnitude else float(self.model.couplings)
 
@@ -148,21 +171,15 @@ def orient(bonds, n_sites, max_degree):  # type: ignore[no-untyped-def]
     return ends[:, :most].copy(), bond_of[:, :most].copy(), counts
 
 
-def _groups(
-    near: NDArray[np.int32],
-    bond_of: NDArray[np.int32],
-    sites: NDArray[np.int64],
-    opposed: NDArray[np.bool_] | None,
-) -> NDArray[np.int32]:
-    """Sites and their neighbours, (n_groups, 1 + max_degree, 8); ~k behind an opposed bond, n_sites where none."""
-    spare = np.full((1, near.shape[1]), -1, np.int32)
-    table = np.concatenate([near, spare])
-    table = np.where(table < 0, len(near), table)
-    if opposed is not None:
-        bonds = np.concatenate([bond_of, spare])
-        table = np.where((bonds >= 0) & opposed[bonds], ~table, table)
-    groups = np.concatenate([sites[:, None], table[sites].transpose(0, 2, 1)], axis=1)
-    return np.ascontiguousarray(groups, dtype=np.int32)
+def _groups(near: NDArray[np.int32], sites: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Sites and their neighbours, (n_groups, 1 + max_degree, 8); n_sites where there is none."""
+    return np.concatenate([sites[:, None].astype(np.int32), _arranged(near, sites, len(near))], axis=1)
+
+
+def _signs(bond_of: NDArray[np.int32], sites: NDArray[np.int64], opposed: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """-1 behind opposed bonds, 0 elsewhere, arranged like `_groups`: XOR turns a neighbour k into ~k."""
+    table = np.where((bond_of >= 0) & opposed[bond_of], -1, 0).astype(np.int32)
+    return np.concatenate([np.zeros((len(sites), 1, WIDTH), np.int32), _arranged(table, sites, 0)], axis=1)
 
 
 def _coupling_words(models: Sequence[IsingModel]) -> NDArray[np.uint64]:
@@ -171,17 +188,18 @@ def _coupling_words(models: Sequence[IsingModel]) -> NDArray[np.uint64]:
     return pack(np.stack([np.where(np.less(np.broadcast_to(one.couplings, n_bonds), 0), 1, -1) for one in models]))
 
 
-def _lane_planes(
-    bond_of: NDArray[np.int32], sites: NDArray[np.int64], words: NDArray[np.uint64] | None
-) -> NDArray[np.uint64]:
-    """The coupling words arranged like `_groups`; empty without words."""
-    if words is None:
-        return np.zeros((0, 0, 0), np.uint64)
-    bonds = np.concatenate([bond_of, np.full((1, bond_of.shape[1]), -1, np.int32)])
-    table = np.where(bonds >= 0, words[bonds], np.uint64(0))
-    planes = np.zeros((len(sites), 1 + table.shape[1], WIDTH), np.uint64)
-    planes[:, 1:] = table[sites].transpose(0, 2, 1)
-    return planes
+def _lane_planes(bond_of: NDArray[np.int32], sites: NDArray[np.int64], words: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The coupling words arranged like `_groups`."""
+    table = np.where(bond_of >= 0, words[bond_of], np.uint64(0))
+    return np.concatenate([np.zeros((len(sites), 1, WIDTH), np.uint64), _arranged(table, sites, 0)], axis=1)
+
+
+def _arranged(table: NDArray[Any], sites: NDArray[np.int64], spare: int) -> NDArray[Any]:
+    """Rows of a table (n_sites, m) in groups, (n_groups, m, 8) in C order; `spare` for -1 and for the spare site."""
+    rows = np.concatenate([table, np.full((1, table.shape[1]), -1 if spare else 0, table.dtype)])
+    if spare:
+        rows[rows < 0] = spare
+    return np.ascontiguousarray(rows.T[:, sites].transpose(1, 0, 2))
 
 
 def _layers(lattice: Lattice) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
