@@ -44,7 +44,7 @@ class BitUnit:
         self.run = kernels_bits.BitRun(
             tables.digits(here), tables.flips, here, tables.coupling, float(tables.model.fields), self.n_sites,
             lattice.n_bonds, exchange, isoenergetic, lattice.neighbors, tables.waves, tables.disorder_lanes,
-            tables.new_tally(),
+            np.zeros((1, 0, WIDTH), np.uint64),
         )  # fmt: skip
         exchange_keys = [(self.n_sites, disorder, beta_indices[0], word) for word in words]
         self.ladder = _new_ladder(len(words), n_beta, states(seed, Purpose.EXCHANGE, exchange_keys))
@@ -61,7 +61,8 @@ class BitUnit:
 
     def warm_up(self, n_sweeps: int) -> None:
         """Sweep without measuring."""
-        kernels_bits.advance(self.spins, self.rng, self.tables.graph, self.run, self.ladder, n_sweeps, False)
+        run = self.run._replace(tally=self.tables.new_tally()) if self.run.exchange else self.run
+        kernels_bits.advance(self.spins, self.rng, self.tables.graph, run, self.ladder, n_sweeps, False)
         self.ladder.accepted[:] = 0
         self.ladder.attempts[:] = 0
         self.ladder.round_trips[:] = 0
@@ -73,9 +74,10 @@ class BitUnit:
         n_pairs = n_words // 2 if self.tables.disorder_lanes else n_words
         single = self._outputs(n_draws, n_words, names, ("energy", "magnetization", "structure_factor"))
         pairs = self._outputs(n_draws, n_pairs, names, ("link_overlap", "overlap", "overlap_k"))
-        kernels_bits.sample(
-            self.spins, self.rng, self.tables.graph, self.run, self.ladder, thin, n_draws, single, pairs
-        )
+        run = self.run._replace(
+            tally=self.tables.new_tally()
+        )  # not kept: 16 bytes a site that only a running unit needs
+        kernels_bits.sample(self.spins, self.rng, self.tables.graph, run, self.ladder, thin, n_draws, single, pairs)
         self._write(results, start, self._values(single, pairs))
 
     def _outputs(self, n_draws: int, n_words: int, names: Any, wanted: tuple[str, str, str]) -> tuple[Any, Any, Any]:

@@ -191,11 +191,12 @@ def advance(spins, rng, graph, run, ladder, n_sweeps, count_last):  # type: igno
 
 @njit(cache=True, nogil=True)
 def _total_energies(run, ladder, word):  # type: ignore[no-untyped-def]
+    n_sites, n_bonds, coupling, field = run.n_sites, run.n_bonds, run.coupling, run.field
     for b in range(run.betas.size):
+        unsatisfied, up, energy = ladder.unsatisfied[word, b], ladder.up[word, b], ladder.energy[word, b]
         for lane in range(64):
-            satisfied = run.n_bonds - 2 * ladder.unsatisfied[word, b, lane]
-            moment = 2 * ladder.up[word, b, lane] - run.n_sites if run.field != 0.0 else 0
-            ladder.energy[word, b, lane] = -run.coupling * satisfied - run.field * moment
+            moment = 2 * up[lane] - n_sites if field != 0.0 else 0
+            energy[lane] = -coupling * (n_bonds - 2 * unsatisfied[lane]) - field * moment
 
 
 @njit(cache=True, nogil=True)

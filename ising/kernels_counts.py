@@ -42,10 +42,16 @@ def _add_eight(planes, buffer):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _collect(planes, counts):  # type: ignore[no-untyped-def]
-    """Add the eight columns of the counters up, lane by lane, into counts (64,) int32; clears the planes."""
+def _collect(planes, counts, n_vectors):  # type: ignore[no-untyped-def]
+    """Add the eight columns of the counters up, lane by lane, into counts (64,) int32; clears the planes.
+
+    n_vectors is how many were added at most: it bounds the planes in use.
+    """
     counts[:] = 0
-    for plane in range(N_PLANES):
+    used = 0
+    while n_vectors >> used:
+        used += 1
+    for plane in range(used):
         row = planes[plane]
         any_set = ZERO
         for k in range(8):
@@ -94,7 +100,7 @@ def count_unsatisfied(spins, graph, signed, planes, buffer, counts):  # type: ig
     for at in range(filled, 64, 8):
         store(buffer, at, splat(ZERO))
     _add_eight(counters, eight)
-    _collect(planes, counts)
+    _collect(planes, counts, blocks.shape[0] * blocks.shape[1] + 8)
 
 
 @njit(cache=True, nogil=True)
@@ -113,7 +119,7 @@ def count_tally(tally, graph, planes, counts):  # type: ignore[no-untyped-def]
     for p in range(n_planes + 1):
         for group in range(0, tally.shape[1], 8):
             _add_eight(counters, first + 64 * (p * tally.shape[1] + group))
-        _collect(planes, part)
+        _collect(planes, part, tally.shape[1])
         if p < n_planes:
             counts += part << p
         else:
@@ -131,7 +137,7 @@ def count_up(spins, n_sites, planes, buffer, counts):  # type: ignore[no-untyped
     buffer[:] = ZERO
     buffer[: n_sites - start] = spins[start:n_sites]
     _add_eight(counters, eight)
-    _collect(planes, counts)
+    _collect(planes, counts, n_sites // 8 + 8)
 
 
 @njit(cache=True, nogil=True)
@@ -164,9 +170,10 @@ def amplitudes(spins, graph, waves, planes, buffer, counts, real, imaginary, out
                 if sizes[axis, layer] == 0:
                     continue
                 counts[:] = 0
-                for plane in range(N_PLANES):
-                    if planes[plane, column]:
-                        add_lanes(counts, 0, planes[plane, column], plane)
+                plane = 0
+                while (length + 8) >> plane:
+                    add_lanes(counts, 0, planes[plane, column], plane)
+                    plane += 1
                 for lane in range(64):
                     moment = 2 * counts[lane] - sizes[axis, layer]
                     real[lane] += moment * waves[0, layer]

@@ -41,6 +41,7 @@ def exchange(spins, betas, ladder, word):  # type: ignore[no-untyped-def]
     unsatisfied, up, replica = ladder.unsatisfied[word], ladder.up[word], ladder.replica[word]
     for b in range(ladder.steps[word] & 1, betas.size - 1, 2):
         mask = ZERO
+        accepted = ladder.accepted[word, b]
         for lane in range(64):
             gain = (betas[b + 1] - betas[b]) * (energy[b + 1, lane] - energy[b, lane])
             if gain >= 0.0 or uniform(rng) < exp(gain):
@@ -49,7 +50,7 @@ def exchange(spins, betas, ladder, word):  # type: ignore[no-untyped-def]
                 unsatisfied[b, lane], unsatisfied[b + 1, lane] = unsatisfied[b + 1, lane], unsatisfied[b, lane]
                 up[b, lane], up[b + 1, lane] = up[b + 1, lane], up[b, lane]
                 replica[b, lane], replica[b + 1, lane] = replica[b + 1, lane], replica[b, lane]
-                ladder.accepted[word, b, lane] += 1
+                accepted[lane] += 1
         ladder.attempts[word, b] += 1
         if mask:
             _swap_lanes(spins[b], spins[b + 1], mask)
