@@ -21,13 +21,13 @@ format: .venv/dev.stamp
 	$(BIN)/ruff format .
 
 bench: .venv/core.stamp
-	$(BIN)/ceas bench
+	$(BIN)/ceas bench $(BENCH)
 
 notebooks: .venv/dev.stamp
 	CEAS_QUICK=1 $(BIN)/python -m pytest -q -p no:cacheprovider tests/run_notebooks.py
 
 validate: .venv/dev.stamp
-	$(BIN)/python -m pytest -q -m validate
+	$(BIN)/python -m pytest -q -m validate -o log_cli=true --log-cli-level=INFO
 
 wheel: .venv/dev.stamp
 	$(BIN)/python -m build --wheel --no-isolation

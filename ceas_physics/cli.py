@@ -12,6 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from .folders import Contents, check_file, new_folder, write_file
+from .provenance import stamp
+
+QUANTITIES = ("specific_heat", "susceptibility_connected", "binder")
+SCALING = Contents(
+    rf"data_\d+\.nc|(summary|crossings|critical)\.nc|({'|'.join(QUANTITIES)})\.png", "critical.nc", b"ceas-physics"
+)
 LATTICES = ("chain", "square", "triangular", "honeycomb", "cubic", "complete", "hyperbolic")
 
 
@@ -24,8 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             warnings.simplefilter("default")
             warnings.showwarning = _one_line
             options.command(options)
-    except (ValueError, OSError) as error:
-        message = str(error) if isinstance(error, ValueError) else f"{error.filename}: {error.strerror}"
+    except (ValueError, FloatingPointError, OSError) as error:
+        message = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
         print(f"ceas: {' '.join(message.split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -47,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
         sub = commands.add_parser(
             name, help=text, description=text, formatter_class=argparse.ArgumentDefaultsHelpFormatter
         )
-        sub.add_argument("--seed", type=int, default=0, help="root of all random numbers, >= 0")
+        sub.add_argument("--seed", type=int, default=0, help="root of all random numbers, 0 to 2^63 - 1")
         sub.add_argument("--quiet", action="store_true", help="no progress bar")
         if out:
             sub.add_argument("--out", type=Path, default=Path(out), help="where the result goes; folders are made")
@@ -85,67 +92,80 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--thermostat", choices=("none", "standard", "final_address"), default="standard", help="start of beta"
     )
-    command("bench", _bench, None, "Speed of every update on this machine: medians and spread.")
+    sub = command("bench", _bench, None, "Speed, memory and start-up on this machine: medians and spread.")
+    sub.add_argument("--peers", action="store_true", help="also mcising, peapods, ... if installed; installs nothing")
+    sub.add_argument("--out", type=Path, help="Markdown file; one with bench marks keeps its other text")
     return parser
 
 
 def _report(options: argparse.Namespace) -> None:
-    from . import page
+    from . import findings, page
     from .report import report
 
     results = report(options.out, options.quick, options.seed, not options.quiet)
-    print(page.summary(results))
+    print(findings.summary(results))
     print(f"The page: {options.out / page.PAGE}")
 
 
 def _sample(options: argparse.Namespace) -> None:
     import ising
 
+    check_file(options.out)
     model = _model(options, options.size, options.glass)
     data = ising.sample(model, _numbers(options.beta), **_run_options(options))
-    _save(data, options.out)
+    _save(data, options)
 
 
 def _scaling(options: argparse.Namespace) -> None:
-    from matplotlib.figure import Figure
-
     import analysis
     import ising
-    from analysis import plots
 
     models = {size: _model(options, size) for size in options.sizes}
     if len(models) < 2:
         raise ValueError(f"scaling needs at least two different sizes, got {options.sizes}")
     betas = {size: _numbers(options.beta) for size in models}
-    options.out.mkdir(parents=True, exist_ok=True)
-    parts = ising.sample_sizes(models, betas, **_run_options(options))
-    table, pairs, estimate = analysis.summarize(parts), analysis.crossings(parts), analysis.critical_beta(parts)
-    files = {f"data_{size}": part for size, part in zip(models, parts)}
-    for name, dataset in (files | {"summary": table, "crossings": pairs, "critical": estimate.to_dataset()}).items():
-        dataset.to_netcdf(options.out / f"{name}.nc")
-    for quantity in ("specific_heat", "susceptibility_connected", "binder"):
+    with new_folder(options.out, SCALING) as folder:
+        parts = ising.sample_sizes(models, betas, **_run_options(options))
+        table, pairs, estimate = analysis.summarize(parts), analysis.crossings(parts), analysis.critical_beta(parts)
+        files = {f"data_{size}": part for size, part in zip(models, parts)}
+        files |= {"summary": table, "crossings": pairs, "critical": estimate.to_dataset()}
+        for name, dataset in files.items():
+            stamp(dataset, options.seed).to_netcdf(folder / f"{name}.nc")
+        _scaling_pictures(table, pairs, folder)
+    print(f"beta_c = {estimate.value:.6f} +- {estimate.error:.6f} ({estimate.method})")
+    print(f"Tables and pictures: {options.out}")
+
+
+def _scaling_pictures(table: Any, pairs: Any, folder: Path) -> None:
+    from matplotlib.figure import Figure
+
+    from analysis import plots
+
+    for quantity in QUANTITIES:
         figure = Figure(layout="constrained")
         ax = figure.subplots()
         plots.binder_crossing(table, pairs, ax) if quantity == "binder" else plots.observable(table, quantity, ax)
-        figure.savefig(options.out / f"{quantity}.png", dpi=130)
-    print(f"beta_c = {estimate.value:.6f} +- {estimate.error:.6f} ({estimate.method})")
-    print(f"Tables and pictures: {options.out}")
+        figure.savefig(folder / f"{quantity}.png", dpi=130)
 
 
 def _train(options: argparse.Namespace) -> None:
     from . import Thermostat, train
 
+    check_file(options.out)
     thermostat = None if options.thermostat == "none" else Thermostat(initial=options.thermostat)
     run = train(
-        text=options.text, thermostat=thermostat, seed=options.seed, steps=options.steps, progress=not options.quiet
+        text=options.text, thermostat=thermostat, seed=options.seed, steps=options.steps, progress=_bars(options)
     )
-    _save(run, options.out)
+    _save(run, options)
 
 
 def _bench(options: argparse.Namespace) -> None:
     from . import bench
 
-    print(bench.run(seed=options.seed, progress=not options.quiet))
+    text = bench.run(seed=options.seed, progress=not options.quiet, with_peers=options.peers)
+    print(text)
+    if options.out:
+        bench.write(text, options.out)
 
 
 def _model(options: argparse.Namespace, size: int, glass: bool = False) -> Any:
@@ -179,20 +199,18 @@ def _run_options(options: argparse.Namespace) -> dict[str, Any]:
         "update": options.update,
         "chains": options.chains,
         "seed": options.seed,
-        "progress": not options.quiet,
+        "progress": _bars(options),
     }
 
 
-def _save(data: Any, out: Path) -> None:
-    """Write beside the target first, so that a failure leaves no half file."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_name(f".{out.name}.part")
-    try:
-        data.to_netcdf(part)
-        part.replace(out)
-    finally:
-        part.unlink(missing_ok=True)
-    print(f"{out}: {', '.join(f'{k} {v}' for k, v in data.sizes.items())}")
+def _bars(options: argparse.Namespace) -> bool:
+    """Whether to show progress bars: they would make a log unreadable."""
+    return not options.quiet and sys.stderr.isatty()
+
+
+def _save(data: Any, options: argparse.Namespace) -> None:
+    write_file(stamp(data, options.seed), options.out)
+    print(f"{options.out}: {', '.join(f'{k} {v}' for k, v in data.sizes.items())}")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
-from functools import partial
+from json import dumps
 from math import log, nan, sqrt
 from typing import Any
 
@@ -26,30 +26,56 @@ import analysis
 import ising
 
 from . import attention
-from .thermostat import Thermostat, entropy_below, zeta
+from .provenance import versions
+from .spin_corridor import CORRIDOR, Corridor, site_corridor, site_entropy, total_corridor
+from .thermostat import zeta
 from .trace import head_scores
 
-CORRIDOR = Thermostat().corridor
-SITE_SCHEDULE = ising.Schedule(warmup=200, draws=100)
-MEASURED_SEQUENCES = 16
+__all__ = [
+    "Corridor",
+    "System",
+    "compare",
+    "head_corridor",
+    "head_systems",
+    "rem_systems",
+    "site_corridor",
+    "site_entropy",
+    "spin_systems",
+    "total_corridor",
+]
 
+MEASURED_SEQUENCES = 16
+RESOLVED = 0.2  # largest relative error of a beta_c that counts
+
+J_OR_SCORE = "1/J or 1/score"
 COLUMNS = {
-    "system": ("system", "1"),
-    "size": ("size: L, number of sites, visible keys, or a head's name", "1"),
-    "reading": ("whose entropy the corridor limits: head, site or total", "1"),
-    "beta_c": ("pseudo-critical inverse temperature of this size", "1/J or 1/score"),
-    "beta_c_error": ("error of beta_c (one standard deviation)", "1/J or 1/score"),
-    "method": ("how beta_c was estimated", "1"),
-    "beta_low": ("beta at the corridor's upper entropy edge", "1/J or 1/score"),
-    "beta_high": ("beta at the corridor's lower entropy edge", "1/J or 1/score"),
-    "band_low": ("lower end of the half-maximum band of C", "1/J or 1/score"),
-    "band_high": ("upper end of the half-maximum band of C", "1/J or 1/score"),
-    "beta_in_use": ("beta that the head ran at; NaN where nothing runs", "1/score"),
-    "u_low": ("reduced distance |beta_low - beta_c| / beta_c", "1"),
-    "u_high": ("reduced distance |beta_high - beta_c| / beta_c", "1"),
-    "zeta_low": ("correlation-length proxy 1 / max(u_low, u_min)^nu", "1"),
-    "zeta_high": ("correlation-length proxy 1 / max(u_high, u_min)^nu", "1"),
-    "near_critical": ("whether the whole corridor has beta / beta_c in [1/2, 2]", "1"),
+    "system": ("system", "1", "name"),
+    "size": ("size: L, number of sites, visible keys, or a head's name", "1", "name"),
+    "reading": ("whose entropy the corridor limits: head, site or total", "1", "name"),
+    "beta_c": (
+        "pseudo-critical inverse temperature of this size",
+        J_OR_SCORE,
+        "argmax of C; of size infinite: see method",
+    ),
+    "beta_c_error": ("error of beta_c (one standard deviation)", J_OR_SCORE, "jackknife"),
+    "method": ("how beta_c was estimated", "1", "words"),
+    "beta_low": ("beta at the corridor's upper entropy edge", J_OR_SCORE, "H(beta) = the upper edge"),
+    "beta_high": ("beta at the corridor's lower entropy edge", J_OR_SCORE, "H(beta) = the lower edge"),
+    "beta_low_error": ("error of beta_low (one standard deviation)", J_OR_SCORE, "jackknife over chains or blocks"),
+    "beta_high_error": (
+        "error of beta_high (one standard deviation)",
+        J_OR_SCORE,
+        "jackknife over chains or sequences",
+    ),
+    "band_low": ("lower end of the half-maximum band of C", J_OR_SCORE, "C(beta) = C(beta_c)/2"),
+    "band_high": ("upper end of the half-maximum band of C", J_OR_SCORE, "C(beta) = C(beta_c)/2"),
+    "beta_in_use": ("beta that the head ran at; NaN where nothing runs", "1/score", "softmax(beta q.k)"),
+    "resolved": ("whether the peak of C is resolved", "1", f"beta_c_error / beta_c <= {RESOLVED}"),
+    "u_low": ("reduced distance of beta_low", "1", "|beta_low - beta_c| / beta_c"),
+    "u_high": ("reduced distance of beta_high", "1", "|beta_high - beta_c| / beta_c"),
+    "zeta_low": ("correlation-length proxy at beta_low", "1", "1 / max(u_low, u_min)^nu"),
+    "zeta_high": ("correlation-length proxy at beta_high", "1", "1 / max(u_high, u_min)^nu"),
+    "near_critical": ("whether the whole corridor is near-critical", "1", "1/2 <= beta / beta_c <= 2"),
 }
 
 
@@ -68,6 +94,8 @@ class System:
     band_low: float = nan
     band_high: float = nan
     beta_in_use: float = nan
+    beta_low_error: float = nan
+    beta_high_error: float = nan
 
 
 def compare(systems: Iterable[System], u_min: float = 0.06, nu: float = 1.0) -> xr.Dataset:
@@ -88,8 +116,12 @@ def compare(systems: Iterable[System], u_min: float = 0.06, nu: float = 1.0) -> 
     Raises
     ------
     ValueError
-        No systems.
+        No systems, or something else in their place.
     """
+    systems = list(systems)
+    strangers = [system for system in systems if not isinstance(system, System)]
+    if strangers:
+        raise ValueError(f"systems must be corridor.System entries, got {strangers[0]!r}; see spin_systems")
     rows = [asdict(system) for system in systems]
     if not rows:
         raise ValueError("compare needs at least one system, got none; see spin_systems, rem_systems, head_systems")
@@ -99,9 +131,11 @@ def compare(systems: Iterable[System], u_min: float = 0.06, nu: float = 1.0) -> 
         table[f"zeta_{end}"] = "entry", zeta(table[f"beta_{end}"].values, table.beta_c.values, u_min, nu)
     ratio = [table[f"beta_{end}"] / table.beta_c for end in ("low", "high")]
     table["near_critical"] = (ratio[0] >= 0.5) & (ratio[1] <= 2.0)
-    for name, (long_name, units) in COLUMNS.items():
-        table[name].attrs = {"long_name": long_name, "units": units}
-    return table.assign_attrs(u_min=u_min, nu=nu, corridor=f"H in [ln n - {CORRIDOR[1]}, ln n - {CORRIDOR[0]}] nats")
+    table["resolved"] = table.beta_c_error <= RESOLVED * table.beta_c
+    for name, (long_name, units, formula) in COLUMNS.items():
+        table[name].attrs = {"long_name": long_name, "units": units, "formula": formula}
+    limits = f"H in [ln n - {CORRIDOR[1]}, ln n - {CORRIDOR[0]}] nats"
+    return table.assign_attrs(u_min=u_min, nu=nu, corridor=limits, versions=dumps(versions()))
 
 
 def spin_systems(
@@ -135,93 +169,21 @@ def spin_systems(
     entries: list[System] = []
     for k, (size, model) in enumerate(models.items()):
         peak = maxima.isel(L=k)
-        ends = {
+        corridors = {
             "site": site_corridor(model, 2.0 * limit.value, visible_keys, seed, progress),
             "total": total_corridor(model, seed, progress),
         }
-        for reading, (low, high) in ends.items():
+        for reading, ends in corridors.items():
             entries.append(
                 System(
                     name, str(size), reading if reading == "total" else f"site, n={visible_keys}",
-                    float(peak.beta_peak), float(peak.beta_peak_error), "peak of the specific heat", low, high,
-                    float(peak.beta_low), float(peak.beta_high),
+                    float(peak.beta_peak), float(peak.beta_peak_error), "peak of the specific heat",
+                    band_low=float(peak.beta_low), band_high=float(peak.beta_high), **asdict(ends),
                 )
             )  # fmt: skip
-    last = entries[-2]
-    entries.append(
-        System(name, "infinite", last.reading, limit.value, limit.error, limit.method, last.beta_low, last.beta_high)
-    )
+    site, reading = corridors["site"], entries[-2].reading
+    entries.append(System(name, "infinite", reading, limit.value, limit.error, limit.method, **asdict(site)))
     return entries
-
-
-def site_entropy(model: ising.IsingModel, beta: ArrayLike, spins: ArrayLike) -> NDArray[np.float64]:
-    """Mean conditional entropy per site, H = mean_i h2(sigma(2 beta I_i)) nats, I_i the local field of site i.
-
-    Parameters
-    ----------
-    model
-        The model.
-    beta
-        (n_beta,) inverse temperatures.
-    spins
-        (n_beta, n_chains, n_sites) configurations in equilibrium.
-
-    Returns
-    -------
-    (n_beta,) nats, at most ln 2.
-    """
-    lattice = model.lattice
-    weights = np.broadcast_to(model.couplings, lattice.n_bonds)[lattice.neighbor_bonds] * (lattice.neighbors >= 0)
-    fields_ = np.broadcast_to(model.fields, lattice.n_sites)
-    mean = []
-    for b, configurations in zip(np.atleast_1d(beta), np.asarray(spins)):
-        local = np.einsum("csj,sj->cs", configurations[:, lattice.neighbors].astype(float), weights) + fields_
-        x = 2.0 * b * np.abs(local)
-        # h2 of p = 1 / (1 + e^-x): ln(1 + e^-x) + x / (1 + e^x)
-        mean.append(float((np.log1p(np.exp(-x)) + x * np.exp(-x) / (1.0 + np.exp(-x))).mean()))
-    return np.array(mean)
-
-
-def site_corridor(
-    model: ising.IsingModel, beta_max: float, visible_keys: int, seed: int = 0, progress: bool = True
-) -> tuple[float, float]:
-    """Beta range in which the mean conditional entropy per site is (ln n - [0.9, 1.3]) / ln n of ln 2."""
-    grid = np.linspace(0.0, beta_max, 25)[1:]
-    data = ising.sample(
-        model, grid, SITE_SCHEDULE, update="heat_bath", chains=64, seed=seed, progress=progress, observables=["energy"]
-    )
-    entropy = site_entropy(model, grid, data.spins.values)
-    targets = [log(2) * (log(visible_keys) - depth) / log(visible_keys) for depth in CORRIDOR]
-    return _invert(np.r_[0.0, grid], np.r_[log(2), entropy], targets)
-
-
-def total_corridor(model: ising.IsingModel, seed: int = 0, progress: bool = True) -> tuple[float, float]:
-    """Beta range in which the total entropy S is ln 2^N - [0.9, 1.3]; near sqrt(2 d) / sqrt(sum J^2).
-
-    N ln 2 - S = int_0^beta <E> - beta <E>, with <E> = -A beta - B beta^2 - C beta^3, A = sum J^2 exact and B, C fitted.
-    """
-    if model.has_field:
-        raise ValueError("total_corridor expands around beta = 0 without field, got a model with a field")
-    couplings = np.broadcast_to(model.couplings, model.lattice.n_bonds)
-    width = sqrt(float((couplings**2).sum()))
-    grid = np.linspace(0.5, 2.5, 8) / width
-    data = ising.sample(
-        model, grid, SITE_SCHEDULE, update="heat_bath", chains=64, seed=seed, progress=progress, observables=["energy"]
-    )
-    x = grid * width
-    mean = data.energy.mean(["chain", "draw"]).values * model.lattice.n_sites / width  # -x - b x^2 - c x^3
-    (b, c), *_ = np.linalg.lstsq(np.stack([x**2, x**3], axis=-1), -mean - x, rcond=None)
-    fine = np.linspace(0.0, 2.5, 1001)
-    loss = fine**2 / 2 + 2 * b * fine**3 / 3 + 3 * c * fine**4 / 4  # N ln 2 - S
-    return _invert(fine / width, -loss, [-depth for depth in CORRIDOR])
-
-
-def _invert(beta: NDArray[np.float64], falling: NDArray[np.float64], targets: list[float]) -> tuple[float, float]:
-    """Beta at which a falling curve takes the two targets, NaN beyond its range."""
-    low, high = (
-        float(np.interp(-target, -np.minimum.accumulate(falling), beta, left=nan, right=nan)) for target in targets
-    )
-    return low, high
 
 
 def rem_systems(sizes: Iterable[int] = (16, 64, 256, 1024), rows: int = 2048, seed: int = 0) -> list[System]:
@@ -258,26 +220,43 @@ def _head_entry(name: str, size: str, scores: NDArray[np.float64], beta_in_use: 
         for k in range(blocks)
     ]
     error = sqrt((blocks - 1) * float(np.var(left_out)))
-    low, high = head_corridor(together)
     return System(
-        name, size, "head", float(peak.beta_c), error, "peak of C over the head's rows", low, high,
-        float(peak.low), float(peak.high), beta_in_use,
+        name, size, "head", float(peak.beta_c), error, "peak of C over the head's rows", band_low=float(peak.low),
+        band_high=float(peak.high), beta_in_use=beta_in_use, **asdict(head_corridor(scores)),
     )  # fmt: skip
 
 
-def head_corridor(scores: ArrayLike) -> tuple[float, float]:
-    """Beta range in which the head's mean entropy over rows is ln n - [0.9, 1.3] (row by row, floored at 0)."""
-    rows = np.asarray(scores, dtype=float)
-    visible_keys = np.isfinite(rows).sum(axis=-1)
-    rows, visible_keys = rows[visible_keys >= 8], visible_keys[visible_keys >= 8]
+def head_corridor(scores: ArrayLike) -> Corridor:
+    """Beta range in which the head's mean entropy over rows is ln n - [0.9, 1.3] (row by row, floored at 0).
+
+    Scores (block, rows, keys), or (rows, keys) without errors; rows with at least 8 visible keys count. The errors are
+    jackknife errors over blocks, each replica one Newton step from the end.
+    """
+    blocks = np.asarray(scores, dtype=float)
+    blocks = blocks[None] if blocks.ndim == 2 else blocks
+    visible_keys = np.isfinite(blocks).sum(axis=-1)  # (block, row)
+    counted = visible_keys >= attention.MINIMUM_VISIBLE
+    rows, log_n, block = blocks[counted], np.log(visible_keys[counted]), np.nonzero(counted)[0]
+    ends = [_head_end(rows, np.maximum(log_n - depth, 0.0), block) for depth in CORRIDOR]
+    (low, low_error), (high, high_error) = ends
+    return Corridor(low, high, low_error, high_error)
+
+
+def _head_end(rows: NDArray[np.float64], targets: NDArray[np.float64], block: NDArray[np.intp]) -> tuple[float, float]:
+    """Beta where the mean entropy of the rows is the mean target, and its error; NaN where the scores are equal."""
     sigma = float(attention.sigma_qk(rows).mean())
-    low, high = (_beta_at_entropy(rows, sigma, entropy_below(visible_keys, depth)) for depth in CORRIDOR)
-    return low, high
 
+    def excess(log_beta: float) -> NDArray[np.float64]:
+        return attention.entropy(rows, np.exp(log_beta)) - targets
 
-def _beta_at_entropy(rows: NDArray[np.float64], sigma: float, target: float) -> float:
-    def excess(log_beta: float) -> float:
-        return float(attention.entropy(rows, np.exp(log_beta)).mean()) - target
-
-    ends = log(1e-3 / sigma), log(1e3 / sigma)
-    return float(np.exp(brentq(partial(excess), *ends, xtol=1e-8))) if excess(ends[1]) < 0 else nan
+    limits = (log(1e-3 / sigma), log(1e3 / sigma)) if sigma > 0.0 else (0.0, 0.0)
+    if excess(limits[1]).mean() >= 0.0:
+        return nan, nan
+    log_beta = brentq(lambda trial: float(excess(trial).mean()), *limits, xtol=1e-8)
+    beta, left = float(np.exp(log_beta)), excess(log_beta)
+    sums, counts = np.bincount(block, left), np.bincount(block)
+    if len(sums) == 1:
+        return beta, nan
+    slope = beta * float(attention.score_variance(rows, beta).mean())  # -dH/dbeta
+    replicas = (sums.sum() - sums) / (counts.sum() - counts) / slope
+    return beta, sqrt((len(sums) - 1) * float(np.var(replicas)))

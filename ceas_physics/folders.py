@@ -14,8 +14,6 @@ from pathlib import Path
 
 import xarray as xr
 
-MARKER = b"ceas-physics"
-
 
 @dataclass(frozen=True)
 class Contents:
@@ -26,11 +24,14 @@ class Contents:
     names : str
         Regular expression that matches the name of every file of the command.
     witness : str
-        The file that is always there and holds the word ``ceas-physics``.
+        The file that is always there.
+    marker : bytes
+        What the witness holds, and nobody else's file of that name.
     """
 
     names: str
     witness: str
+    marker: bytes
 
     def foreign(self, folder: Path) -> str | None:
         """Name of an entry that no earlier result explains; None for an empty folder or one that is all ours."""
@@ -39,7 +40,7 @@ class Contents:
         if strangers or not entries:
             return strangers[0] if strangers else None
         witness = folder / self.witness
-        ours = witness.is_file() and MARKER in witness.read_bytes()
+        ours = witness.is_file() and self.marker in witness.read_bytes()
         return None if ours else entries[0].name
 
 

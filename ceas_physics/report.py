@@ -6,13 +6,10 @@ thermostat, and the comparison of every corridor with its critical point.
 
 from __future__ import annotations
 
-import platform
-import shutil
-import tempfile
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from math import sqrt
 from pathlib import Path
 from typing import Any
@@ -22,8 +19,10 @@ import xarray as xr
 from tqdm.auto import tqdm
 
 import ising
+from ising.streams import check_seed
 
 from . import attention, corridor, page
+from .folders import new_folder
 from .thermostat import Thermostat
 from .trace import head_scores
 from .training import train
@@ -39,13 +38,16 @@ class Plan:
     square: tuple[int, ...] = (8, 16, 32, 64)
     hyperbolic: tuple[int, ...] = (330, 1710, 3720)
     rem: tuple[int, ...] = (16, 64, 256, 1024)
-    n_beta: int = 13
     warmup: int = 150
-    draws: int = 750
+    draws: int = 3000
     steps: int = 2048
 
 
-QUICK = Plan((8, 16, 32), (40, 330, 1710), (16, 64, 256), 9, 100, 400, 384)
+QUICK = Plan((8, 16, 32), (40, 330, 1710), (16, 64, 256), 100, 400, 384)
+
+# t = beta / beta_c - 1 in units of 1/L and 1/sqrt(N): close around crossing and peak, a few points for the half-maximum
+SQUARE_GRID = np.array([-4.5, -3.3, -2.2, *np.linspace(-1.4, 1.1, 8), 1.8, 3.0, 4.6])
+HYPERBOLIC_GRID = np.array([*np.linspace(-2.0, 4.0, 13), 6.0, 10.0, 16.0])
 
 
 @dataclass
@@ -70,67 +72,62 @@ def report(out: str | Path = "ceas-report", quick: bool = False, seed: int = 0, 
     ----------
     out
         The folder; made if missing, replaced whole on success, left as it was on failure. A folder that holds anything
-        but an earlier report is refused.
+        but an earlier report is refused, and so is the current one.
     quick
         About 20 seconds instead of a minute: smaller sizes, fewer draws, shorter training.
     seed
         The same seed gives the same numbers.
     progress
-        Show a bar per stage.
+        Show a bar of the stages and one for the work inside; where stderr is not a terminal, a line per stage.
 
     Returns
     -------
     Results
-        What the page shows; `page.summary(results)` is its one-screen text.
+        What the page shows; `findings.summary(results)` is its one-screen text.
 
     Raises
     ------
     ValueError
-        The folder cannot be written, or is not a report's.
+        The folder cannot be written, or is not a report's; or the seed is not in [0, 2^63).
     """
-    out = Path(out)
-    staging = _staging_folder(out)
-    try:
+    check_seed(seed)
+    with new_folder(out, page.CONTENTS) as folder:
         results = compute(QUICK if quick else Plan(), seed, progress)
         started = time.perf_counter()
-        page.write(results, staging)
+        page.write(results, folder)
         results.seconds["figures and page"] = time.perf_counter() - started
-        page.write_page(results, staging)
-        if out.exists():
-            shutil.rmtree(out)
-        staging.chmod(0o755)
-        staging.rename(out)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        page.write_page(results, folder)
     return results
 
 
 def compute(plan: Plan, seed: int, progress: bool) -> Results:
     """All stages, each timed."""
     results = Results(seed)
+    bars = progress and sys.stderr.isatty()
     stages: dict[str, Callable[[], None]] = {
-        "square Ising": lambda: _square(results, plan, progress),
-        "closed hyperbolic {5,4} Ising": lambda: _hyperbolic(results, plan, progress),
+        "square Ising": lambda: _square(results, plan, bars),
+        "closed hyperbolic {5,4} Ising": lambda: _hyperbolic(results, plan, bars),
         "random energy model": lambda: results.systems.extend(corridor.rem_systems(plan.rem, seed=seed)),
-        "training at 1/sqrt(d_k)": lambda: _train(results, "standard", None, plan, progress),
-        "training with the thermostat": lambda: _train(results, "steered", Thermostat(), plan, progress),
+        "training at 1/sqrt(d_k)": lambda: _train(results, "standard", None, plan, bars),
+        "training with the thermostat": lambda: _train(results, "steered", Thermostat(), plan, bars),
         "heads and comparison": lambda: _compare(results),
     }
-    with tqdm(stages.items(), disable=not progress, desc="report", unit="stage") as bar:
+    with tqdm(stages.items(), disable=not bars, desc="report", unit="stage", position=0) as bar:
         for name, stage in bar:
             bar.set_description(name)
             started = time.perf_counter()
             stage()
             results.seconds[name] = time.perf_counter() - started
+            if progress and not bars:
+                tqdm.write(f"{name}: {results.seconds[name]:.1f} s", file=sys.stderr)
         bar.set_description("report")
     return results
 
 
 def _square(results: Results, plan: Plan, progress: bool) -> None:
     models: dict[Any, ising.IsingModel] = {L: ising.ferromagnet(ising.square(L)) for L in plan.square}
-    center = ising.exact.SQUARE_CRITICAL_BETA
-    betas = {L: center + np.linspace(-1.2, 0.6, plan.n_beta) / L for L in models}
-    results.square = _sample(models, betas, plan, results.seed, progress)
+    betas = {L: ising.exact.SQUARE_CRITICAL_BETA * (1 + SQUARE_GRID / L) for L in models}
+    results.square = _sample(models, betas, plan.warmup, plan.draws, results.seed, progress)
     results.systems += corridor.spin_systems(
         "square Ising", models, results.square, VISIBLE_KEYS, results.seed, progress
     )
@@ -140,15 +137,17 @@ def _hyperbolic(results: Results, plan: Plan, progress: bool) -> None:
     models: dict[Any, ising.IsingModel] = {
         n: ising.ferromagnet(ising.closed_hyperbolic(5, 4, n_sites=n)) for n in plan.hyperbolic
     }
-    betas = {n: HYPERBOLIC_BETA_C * (1 + np.linspace(-2.0, 4.0, plan.n_beta) / sqrt(n)) for n in models}
-    results.hyperbolic = _sample(models, betas, plan, results.seed, progress)
+    betas = {n: HYPERBOLIC_BETA_C * (1 + HYPERBOLIC_GRID / sqrt(n)) for n in models}
+    results.hyperbolic = _sample(models, betas, plan.warmup, plan.draws, results.seed, progress)
     results.systems += corridor.spin_systems(
         "hyperbolic {5,4} Ising", models, results.hyperbolic, VISIBLE_KEYS, results.seed, progress
     )
 
 
-def _sample(models: dict[Any, Any], betas: dict[Any, Any], plan: Plan, seed: int, progress: bool) -> list[xr.Dataset]:
-    schedule = {size: ising.Schedule(plan.warmup, plan.draws) for size in models}
+def _sample(
+    models: dict[Any, Any], betas: dict[Any, Any], warmup: int, draws: int, seed: int, progress: bool
+) -> list[xr.Dataset]:
+    schedule = {size: ising.Schedule(warmup, draws) for size in models}
     return ising.sample_sizes(models, betas, schedule, update="swendsen_wang", chains=8, seed=seed, progress=progress)
 
 
@@ -160,7 +159,7 @@ def _compare(results: Results) -> None:
     results.systems += corridor.head_systems("untrained heads", results.standard, initial=True)
     results.systems += corridor.head_systems("trained heads, 1/sqrt(d_k)", results.standard)
     results.systems += corridor.head_systems("trained heads, thermostat", results.steered)
-    results.table = corridor.compare(results.systems)
+    results.table = corridor.compare(results.systems).assign_attrs(seed=results.seed)
     results.head_heat = xr.concat(
         [
             _head_heat(results.standard, "untrained", initial=True),
@@ -169,6 +168,12 @@ def _compare(results: Results) -> None:
         ],
         dim="run",
     )
+    results.head_heat.attrs = {"long_name": "specific heat of the rows", "units": "1", "formula": "C = beta^2 Var_p[s]"}
+    results.head_heat["x"].attrs = {
+        "long_name": "reduced inverse temperature",
+        "units": "1",
+        "formula": "beta / beta_c",
+    }
 
 
 def _head_heat(run: xr.Dataset, name: str, initial: bool = False) -> xr.DataArray:
@@ -183,24 +188,3 @@ def _head_heat(run: xr.Dataset, name: str, initial: bool = False) -> xr.DataArra
     )
     labels = [f"layer {layer} head {head}" for layer in range(n_layers) for head in range(n_heads)]
     return xr.DataArray(curves, {"head": labels, "x": x, "run": name}, ("head", "x"), "specific_heat")
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that make the numbers."""
-    packages = ("ceas-physics", "numpy", "numba", "scipy", "xarray", "matplotlib")
-    return {"python": platform.python_version(), **{name: version(name) for name in packages}}
-
-
-def _staging_folder(out: Path) -> Path:
-    """An empty folder beside `out`, on the same disk, for the report to grow in."""
-    if out.exists() and not out.is_dir():
-        raise ValueError(f"out must be a folder, got the file {out}")
-    if out.is_dir() and any(out.iterdir()) and not (out / page.PAGE).exists():
-        raise ValueError(f"{out} holds other files and would be replaced; give an empty or a new folder with --out")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        if out.is_dir():
-            (out / page.PAGE).touch()
-        return Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-    except OSError as error:
-        raise ValueError(f"cannot write to {out}: {error.strerror}; give another folder with --out") from None

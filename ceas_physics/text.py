@@ -23,9 +23,18 @@ def read_text(source: str | Path | None) -> str:
     """The text itself for a str, the content of the UTF-8 file for a ``Path``, ``default_text()`` for None."""
     if source is None:
         return default_text()
-    if isinstance(source, Path):
+    if isinstance(source, str):
+        return source
+    if not isinstance(source, Path):
+        raise ValueError(f"text must be a str (the text itself), a pathlib.Path (a file) or None, got {source!r}")
+    try:
         return source.read_text(encoding="utf-8")
-    return source
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{source} is not a UTF-8 text (byte {error.start}); convert it, e.g. iconv -t UTF-8, or give another file"
+        ) from None
+    except OSError as error:
+        raise ValueError(f"cannot read the text {source}: {error.strerror}; give a UTF-8 text file") from None
 
 
 @dataclass(frozen=True)
@@ -81,4 +90,10 @@ def corpus(source: str | Path | None, context: int) -> Corpus:
     """Encode and split a text, a UTF-8 file, or (None) ``default_text()``; each part holds ``context + 1`` or more."""
     text = read_text(source)
     characters = "".join(sorted(set(text)))
-    return Corpus(characters, *split(encode(text, characters), context), digest(text))
+    try:
+        parts = split(encode(text, characters), context)
+    except ValueError as error:
+        if isinstance(source, str) and len(source) < 1000 and Path(source).exists():
+            raise ValueError(f"{error}; {source!r} is a file: pass pathlib.Path({source!r}) to read it") from None
+        raise
+    return Corpus(characters, *parts, digest(text))

@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
+
+from ising.integers import as_integer
 
 from . import attention
 
@@ -68,18 +71,34 @@ class Thermostat:
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}")
+        for name in ("window", "sigma_window"):
+            as_integer(name, getattr(self, name), 1)
         for name in ("kappa_max", "kappa_inf", "dbeta_max", "target"):
-            if not 0.0 <= getattr(self, name) < math.inf:
+            if not 0.0 <= _number(name, getattr(self, name)) < math.inf:
                 raise ValueError(f"{name} must be finite and >= 0, got {getattr(self, name)}")
-        for name in ("tau_kappa", "nu", "window", "sigma_window"):
-            if not 0.0 < getattr(self, name) < math.inf:
+        for name in ("tau_kappa", "nu"):
+            if not 0.0 < _number(name, getattr(self, name)) < math.inf:
                 raise ValueError(f"{name} must be finite and positive, got {getattr(self, name)}")
-        if not 0.0 <= self.u_min < 1.0:
+        if not 0.0 <= _number("u_min", self.u_min) < 1.0:
             raise ValueError(f"u_min must be in [0, 1), got {self.u_min}")
-        if not 0.0 < self.bounds[0] <= self.bounds[1] < math.inf:
+        low, high = _pair("bounds", self.bounds)
+        if not 0.0 < low <= high < math.inf:
             raise ValueError(f"bounds must be positive, finite and in order, got {self.bounds}")
-        if not 0.0 <= self.corridor[0] <= self.corridor[1]:
+        low, high = _pair("corridor", self.corridor)
+        if not 0.0 <= low <= high:
             raise ValueError(f"corridor must be two depths under ln n in nats, the smaller first, got {self.corridor}")
+
+
+def _number(name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise ValueError(f"{name} must be a number, got {value!r}")
+    return float(value)
+
+
+def _pair(name: str, value: object) -> tuple[float, float]:
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        raise ValueError(f"{name} must be two numbers, got {value!r}")
+    return _number(name, value[0]), _number(name, value[1])
 
 
 def kappa(thermostat: Thermostat, step: float) -> float:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import platform
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +11,7 @@ from numpy.typing import ArrayLike
 from threadpoolctl import threadpool_limits
 
 from . import attention
+from .provenance import versions
 from .text import Corpus, digest, encode, read_text, split
 from .thermostat import Thermostat, entropy_below
 from .transformer import Arrays, TransformerConfig, forward, unflatten
@@ -102,8 +101,7 @@ def trace(
         table[name].attrs = {"long_name": long_name, "units": units, "formula": formula}
     table["step"].attrs = {"long_name": "training steps taken", "units": "1"}
     table.attrs = settings | {"characters": json.dumps(data.characters), "text_sha256": data.digest}
-    packages = {name: version(name) for name in ("ceas-physics", "numpy", "scipy", "xarray")}
-    table.attrs["versions"] = json.dumps({"python": platform.python_version(), **packages})
+    table.attrs["versions"] = json.dumps(versions())
     return table
 
 

@@ -13,6 +13,9 @@ from numpy.typing import ArrayLike
 from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
+from ising.integers import as_integer
+from ising.streams import check_seed
+
 from . import attention
 from .text import Corpus, corpus
 from .thermostat import Controller, Thermostat, initial_beta
@@ -89,21 +92,29 @@ def train(
     Raises
     ------
     ValueError
-        A text too short for the context, a context without rows of 8 visible keys, steps < 1.
+        A text too short for the context, a context without rows of 8 visible keys, steps < 1, a seed outside
+        [0, 2^63), or a setting of the wrong kind.
     FloatingPointError
         The loss is no longer finite; the message names the step.
     """
     config = config or TransformerConfig()
-    if steps < 1:
-        raise ValueError(f"steps must be at least 1, got {steps}")
+    _check_kind("config", config, TransformerConfig)
+    if thermostat is not None:
+        _check_kind("thermostat", thermostat, Thermostat)
+    steps, seed = as_integer("steps", steps, 1), check_seed(seed)
     with threadpool_limits(1):
         run = _Run(config, corpus(text, config.context), thermostat, seed)
         run.record(0, run.loss(run.data.training))
-        for step in tqdm(range(1, steps + 1), desc="train", unit="step", disable=not progress):
+        for step in tqdm(range(1, steps + 1), desc="train", unit="step", leave=False, disable=not progress):
             run.step(step, last=step == steps)
     settings: dict[str, str | int] = {"steps": steps, "seed": seed, "config": json.dumps(asdict(config))}
     settings["thermostat"] = json.dumps(asdict(thermostat) if thermostat else None)
     return trace(run.records, run.initial, run.vector, settings, run.data, thermostat or Thermostat(), config.context)
+
+
+def _check_kind(name: str, value: object, kind: type) -> None:
+    if not isinstance(value, kind):
+        raise ValueError(f"{name} must be a {kind.__name__}(...) or None, got {value!r}")
 
 
 class _Run:

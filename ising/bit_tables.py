@@ -220,10 +220,10 @@ def _layers(lattice: Lattice) -> tuple[NDArray[np.int32], NDArray[np.int32], NDA
 
 
 def pack(spins: NDArray[Any]) -> NDArray[np.uint64]:
-    """(n <= 64, n_sites) of +-1 -> (n_sites,) words; missing lanes are down."""
+    """(1 <= n <= 64, n_sites) of +-1 -> (n_sites,) words; missing lanes are like the last one."""
     words = np.zeros(spins.shape[1], np.uint64)
-    for lane, row in enumerate(spins):
-        words |= (row > 0).astype(np.uint64) << np.uint64(lane)
+    for lane in range(64):
+        words |= (spins[min(lane, len(spins) - 1)] > 0).astype(np.uint64) << np.uint64(lane)
     return words
 
 

@@ -66,6 +66,7 @@ class BitUnit:
         self.ladder.accepted[:] = 0
         self.ladder.attempts[:] = 0
         self.ladder.round_trips[:] = 0
+        self.ladder.heading[:] = 0
 
     def draw(self, results: Any, start: int, stop: int, thin: int) -> None:
         """Fill draws start..stop of this unit's slice of the results."""
@@ -132,7 +133,8 @@ class BitUnit:
         """Swap acceptance (beta_pair, chains) and round trips (chains,) with the first chain they belong to."""
         if not self.run.exchange:
             return {}
-        acceptance = self.ladder.accepted / np.maximum(self.ladder.attempts, 1)[..., None]  # (words, pairs, 64)
+        attempts = np.where(self.ladder.attempts > 0, self.ladder.attempts, np.nan)
+        acceptance = self.ladder.accepted / attempts[..., None]  # (words, pairs, 64), NaN where never tried
         if self.tables.disorder_lanes:
             swaps = acceptance.transpose(2, 1, 0)  # (lane, pair, chain)
             return {

@@ -15,6 +15,7 @@ from .observables import IMPROVED_OBSERVABLES, PAIR_OBSERVABLES
 from .schedule import Schedule
 
 MAX_RESULT_BYTES = 2 * 2**30
+BIT_KERNELS = "+-J couplings, a uniform field, degree <= 15 and a local update"
 CLUSTER_WINS_FROM = 400  # sites: below, 64 heat-bath chains a word decorrelate faster per second than a cluster step
 
 
@@ -49,12 +50,14 @@ def check_beta(beta: ArrayLike, increasing: bool = False) -> NDArray[np.float64]
     return betas
 
 
-def choose_update(models: Sequence[IsingModel], update: str) -> tuple[str, str]:
+def choose_update(models: Sequence[IsingModel], update: str, local: bool) -> tuple[str, str]:
     """The update that runs, and why."""
     if update != "auto":
         if update not in UPDATES:
             raise ValueError(f"update must be 'auto' or one of {', '.join(UPDATES)}, got {update!r}")
         return update, "asked for"
+    if local:
+        return "heat_bath", "exchange, isoenergetic moves and disorder in lanes need a local update"
     lattice = models[0].lattice
     plain = all(not one.disordered and float(one.couplings) > 0 and not one.has_field for one in models)
     if plain and lattice.n_sites >= CLUSTER_WINS_FROM and lattice.dimension != 1:
@@ -82,17 +85,22 @@ def check_moves(
         raise ValueError(f"lanes must be 'chains' or 'disorder', got {lanes!r}")
     if lanes == "disorder":
         if kernel != "bits, disorder in lanes":
-            raise ValueError(f"lanes='disorder' needs +-J couplings and a local update, got update={update!r}")
+            raise ValueError(f"lanes='disorder' needs {BIT_KERNELS}, got {_what(models[0], update)}")
+        if len({(one.coupling_magnitude, float(np.max(one.fields))) for one in models}) > 1:
+            raise ValueError("lanes='disorder' needs one field and one |J| for all realisations")
         seeds = {(one.attrs.get("coupling_seed"), one.attrs.get("distribution")) for one in models}
         order = [one.attrs.get("realisation") for one in models]
         if len(seeds) > 1 or order != list(range(len(models))):
             raise ValueError("lanes='disorder' takes the models of one edwards_anderson(..., disorder=k) call")
     if exchange and kernel in ("spins", "clusters"):
         raise ValueError(f"exchange needs update 'heat_bath' or 'metropolis', got {update!r}")
-    if as_integer("isoenergetic", isoenergetic, 0) and kernel != "bits":
-        raise ValueError("isoenergetic moves need +-J couplings, a local update and lanes='chains'")
-    if isoenergetic and models[0].has_field:
-        raise ValueError("isoenergetic moves are for models without field")
+    if isoenergetic and kernel != "bits":
+        raise ValueError(f"isoenergetic moves need {BIT_KERNELS} and lanes='chains', got {_what(models[0], update)}")
+
+
+def _what(model: IsingModel, update: str) -> str:
+    couplings = "+-J" if model.coupling_magnitude is not None else "unequal |J|"
+    return f"couplings {couplings}, degree {model.lattice.degree.max(initial=0)}, update {update!r}"
 
 
 def check_observables(
@@ -104,8 +112,8 @@ def check_observables(
     if momentum:
         available.append("structure_factor")
     if any(one.disordered for one in models) and chains > 1:
-        available += ["overlap", "link_overlap"] + ["overlap_k"] * momentum
-    names = available if wanted is None else list(wanted)
+        available += ["overlap"] + ["link_overlap"] * (models[0].lattice.n_bonds > 0) + ["overlap_k"] * momentum
+    names = available if wanted is None else [wanted] if isinstance(wanted, str) else list(wanted)
     extra = [name for name in IMPROVED_OBSERVABLES if momentum or name == "improved_m2"]
     available = available + (extra if update == "swendsen_wang" else [])
     unknown = [name for name in names if name not in available]

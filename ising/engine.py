@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from .bit_tables import BitTables, fits_bits
 from .bits import BitUnit
 from .clusters import ClusterGraph, ClusterUnit
-from .fields import field_units
+from .fields import caching_wins, field_units
 from .model import IsingModel, realisation
 from .space import SpaceUnit, fits_space
 from .spins import SpinUnit, spin_graph
@@ -59,6 +59,14 @@ def choose_kernel(models: Sequence[IsingModel], update: str, lanes: str, chains:
     if all(fits_bits(model) for model in models):
         return "bits, disorder in lanes" if lanes == "disorder" else "bits"
     return "fields"
+
+
+def kernel_name(kernel: str, models: Sequence[IsingModel], betas: NDArray[np.float64]) -> str:
+    """The kernel as it stands in the results: "fields" has two forms."""
+    if kernel != "fields":
+        return kernel
+    cached = [caching_wins(model, float(betas.max())) for model in models]
+    return "fields, cached" if all(cached) else "fields, mixed" if any(cached) else "fields, recomputed"
 
 
 def make_units(

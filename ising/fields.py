@@ -121,7 +121,7 @@ class FieldUnit:
         if not isinstance(initial, str):
             chosen = np.asarray(initial)[self.beta_indices, self.first : self.first + self.count] > 0
             missing = 0 if self.tables.cached else CHAINS_PER_WORD - self.count
-            return np.concatenate([chosen, np.zeros((len(self.beta_indices), missing, n), bool)], axis=1)
+            return np.concatenate([chosen, np.repeat(chosen[:, -1:], missing, axis=1)], axis=1)
         if initial == "up":
             return np.ones((len(keys) * per_key, n), bool).reshape(shape)
         draws = [generator(seed, Purpose.INITIAL, *key).integers(0, 2, (per_key, n), dtype=bool) for key in keys]
@@ -130,7 +130,7 @@ class FieldUnit:
     def warm_up(self, n_sweeps: int) -> None:
         """Sweep without measuring; exchange statistics start afresh."""
         self._advance(np.broadcast_to(self.betas, (n_sweeps, len(self.betas))).copy())
-        for counter in (self.ladder.accepted, self.ladder.attempts, self.ladder.round_trips):
+        for counter in (self.ladder.accepted, self.ladder.attempts, self.ladder.round_trips, self.ladder.heading):
             counter[:] = 0
 
     def anneal(self, schedule: NDArray[np.float64]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from .integers import as_integer
 from .model import IsingModel
 from .sample import sample
 from .schedule import Schedule
@@ -44,8 +45,9 @@ def temperature_ladder(
     """
     if not 0 <= beta_min < beta_max < np.inf:
         raise ValueError(f"a ladder needs 0 <= beta_min < beta_max, got {beta_min} and {beta_max}")
-    if n < 3:
-        raise ValueError(f"a ladder needs n >= 3 betas, got {n}")
+    if not isinstance(model, IsingModel):
+        raise ValueError(f"a ladder is made for one IsingModel, got {type(model).__name__}; take one realisation")
+    n = as_integer("n", n, 3)
     from scipy.special import erfcinv  # loaded here: it would double the time to import ising
 
     betas = np.linspace(beta_min, beta_max, n)

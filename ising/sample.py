@@ -20,7 +20,7 @@ from .checks import (
 )
 from .dataset import collect_statistics, make_dataset
 from .driver import Kept, drive
-from .engine import choose_kernel, make_units
+from .engine import choose_kernel, kernel_name, make_units
 from .integers import as_integer
 from .model import IsingModel
 from .observables import PAIR_OBSERVABLES, Arrays
@@ -45,6 +45,7 @@ def sample(
     initial: Any = "random",
     progress: bool = True,
     threads: int | None = None,
+    *,
     isoenergetic: int = 0,
     lanes: str = "chains",
 ) -> xr.Dataset:
@@ -66,10 +67,12 @@ def sample(
         ``"random_site"`` (Metropolis, the slow reference), ``"swendsen_wang"``, ``"wolff"`` (both with a ghost spin for
         fields), or ``"auto"``; the attribute `update` of the result names the one that ran, `update_reason` why.
     chains
-        Independent chains per beta; 64 for the bit-parallel heat bath, 8 otherwise. Even for disordered models.
+        Independent chains per beta, even for disordered models. By default 64 for kernels that run 64 at once, 2 with
+        ``lanes="disorder"``, else 8; `sample_sizes` takes the smallest default for all sizes.
     seed
         Every random number follows from it: the same seed gives the same bits whatever the number of threads, and chain
-        k is the same however many chains are asked for. 0 is a seed like any other.
+        k is the same however many chains are asked for (but for L a multiple of 128 below 1024, where fewer than 64
+        chains take the kernel "space"). 0 is a seed like any other.
     exchange
         Replica exchange: after every sweep configurations are exchanged between neighbouring betas (increasing order)
         within a chain, so (beta, chain) is the temperature slot. Adds `swap_acceptance(beta_pair, chain)` and
@@ -87,7 +90,7 @@ def sample(
     threads
         Worker threads; all cores by default.
     isoenergetic
-        Houdayer's cluster move on chains (2k, 2k + 1) every so many sweeps; 0 for none. For +-J couplings, no field.
+        Houdayer's cluster move on chains (2k, 2k + 1) every so many sweeps; 0 for none. For +-J couplings.
     lanes
         ``"disorder"`` puts 64 realisations of `edwards_anderson(..., disorder=k)` into a word instead of 64 chains of
         one: the fast way to average over disorder with a few chains each.
@@ -116,9 +119,10 @@ def sample(
     models = list(model) if isinstance(model, Sequence) else [model]
     check_models(models)
     betas = check_beta(beta, increasing=exchange)
-    update, reason = choose_update(models, update)
-    kernel = choose_kernel(models, update, lanes, chains, bool(exchange or isoenergetic))
-    chains = default_chains(kernel) if chains is None else as_integer("chains", chains, 1)
+    if exchange not in (False, True):
+        raise ValueError(f"exchange must be True or False, got {exchange!r}")
+    exchange, isoenergetic = bool(exchange), as_integer("isoenergetic", isoenergetic, 0)
+    update, reason, kernel, chains = _plan(models, update, chains, exchange, isoenergetic, lanes)
     check_moves(models, chains, update, kernel, exchange, isoenergetic, lanes)
     names = check_observables(models, chains, observables, update)
     check_memory(names, len(models), len(betas), chains, schedule, models[0].lattice.n_sites, configurations)
@@ -127,10 +131,25 @@ def sample(
     units = make_units(models, betas, chains, update, seed, start, kernel, exchange, isoenergetic)
     kept = Kept(len(models), len(betas), chains, models[0].lattice.n_sites, schedule.draws, configurations)
     drive(units, results, schedule, kept, progress, threads)
-    attrs = {"update": update, "update_reason": reason, "kernel": kernel, "exchange": int(exchange)}
+    attrs = {
+        "update": update,
+        "update_reason": reason,
+        "kernel": kernel_name(kernel, models, betas),
+        "exchange": int(exchange),
+    }
     attrs |= {"isoenergetic": isoenergetic, "seed": seed, "initial": initial if isinstance(initial, str) else "array"}
     statistics = collect_statistics(units, len(models), len(betas), chains) if exchange else {}
     return make_dataset(models, betas, results, kept, statistics, schedule, attrs, isinstance(model, IsingModel))
+
+
+def _plan(
+    models: Sequence[IsingModel], update: str, chains: int | None, exchange: bool, isoenergetic: int, lanes: str
+) -> tuple[str, str, str, int]:
+    """Update, the reason for it, kernel and number of chains."""
+    moves = exchange or isoenergetic > 0
+    update, reason = choose_update(models, update, moves or lanes == "disorder")
+    kernel = choose_kernel(models, update, lanes, chains, moves)
+    return update, reason, kernel, default_chains(kernel) if chains is None else as_integer("chains", chains, 1)
 
 
 def _empty(names: list[str], n_beta: int, chains: int, draws: int) -> Arrays:
@@ -180,6 +199,8 @@ def sample_sizes(
     for name, given in (("beta", beta), ("schedule", schedule)):
         if isinstance(given, Mapping) and (missing := [L for L in models if L not in given]):
             raise ValueError(f"{name} has no entry for size {missing[0]!r}; give one for every key of models")
+    if options.get("chains") is None:
+        options["chains"] = min(_default_chains_of(model, options) for model in models.values())
     parts = []
     for L, model in models.items():
         b = beta[L] if isinstance(beta, Mapping) else beta
@@ -194,3 +215,11 @@ def sample_sizes(
         dim="L", coords="different", compat="equals", join="exact", combine_attrs="drop_conflicts",
     )  # fmt: skip
     return together.assign_attrs(lattice=", ".join(part.attrs["lattice"] for part in parts))
+
+
+def _default_chains_of(model: IsingModel | Sequence[IsingModel], options: Mapping[str, Any]) -> int:
+    models = list(model) if isinstance(model, Sequence) else [model]
+    check_models(models)
+    names = {"update": "auto", "exchange": False, "isoenergetic": 0, "lanes": "chains"}
+    update, exchange, isoenergetic, lanes = (options.get(name, default) for name, default in names.items())
+    return _plan(models, update, None, bool(exchange), isoenergetic, lanes)[3]

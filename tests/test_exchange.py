@@ -159,12 +159,23 @@ def test_ladder_equalises_the_swaps():
     assert spread[1] < 0.05 < 0.5 < spread[0]
 
 
+DENSE = ising.edwards_anderson(ising.complete(20), 1)
+
+
+def _with_fields():
+    pair = ising.edwards_anderson(GLASS.lattice, 1, disorder=2)
+    return [ising.IsingModel(one.lattice, one.couplings, h, one.name, one.attrs) for h, one in enumerate(pair)]
+
+
 BAD = {
     "order": (lambda: ising.sample(GLASS, [0.5, 0.3], exchange=True), "increasing order"),
     "one beta": (lambda: ising.sample(GLASS, 0.5, exchange=True), "two or more betas"),
     "update": (lambda: ising.sample(GLASS, [0.1, 0.2], exchange=True, update="wolff"), "exchange needs update"),
     "iso": (lambda: ising.sample(GLASS, 0.5, isoenergetic=-1), "isoenergetic"),
-    "iso field": (lambda: ising.sample(MODELS["field"], 0.5, isoenergetic=1), "without field"),
+    "iso graph": (lambda: ising.sample(DENSE, 0.5, isoenergetic=1), "degree 19"),
+    "lanes fields": (lambda: ising.sample(_with_fields(), 0.5, lanes="disorder"), "one field"),
+    "exchange": (lambda: ising.sample(GLASS, [0.1, 0.2], exchange="no"), "True or False"),
+    "ladder model": (lambda: ising.temperature_ladder([GLASS], 0.1, 0.5, 5), "one IsingModel"),
     "lanes": (lambda: ising.sample(GLASS, 0.5, lanes="bits"), "lanes must be"),
     "lanes gaussian": (
         lambda: ising.sample(ising.edwards_anderson(ising.chain(5), 1, "gaussian", 2), 0.5, lanes="disorder"),
@@ -175,7 +186,7 @@ BAD = {
         "edwards_anderson",
     ),
     "ladder": (lambda: ising.temperature_ladder(GLASS, 0.5, 0.1, 5), "beta_min < beta_max"),
-    "ladder n": (lambda: ising.temperature_ladder(GLASS, 0.1, 0.5, 2), "n >= 3"),
+    "ladder n": (lambda: ising.temperature_ladder(GLASS, 0.1, 0.5, 2), "n must be an integer >= 3"),
 }
 
 

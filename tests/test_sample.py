@@ -81,7 +81,7 @@ def test_auto_says_what_it_picked():
     glass = run(ising.edwards_anderson(ising.square(24), seed=1), chains=2)
     assert glass.attrs["update"] == "heat_bath"
     assert "competing" in glass.attrs["update_reason"]
-    assert run(ising.sherrington_kirkpatrick(20, 1)).attrs["kernel"] == "fields"
+    assert run(ising.sherrington_kirkpatrick(20, 1)).attrs["kernel"] == "fields, recomputed"
     assert run(update="random_site").attrs["kernel"] == "spins"
 
 
@@ -96,6 +96,27 @@ def test_sample_sizes():
     parts = ising.sample_sizes(models, {4: [0.3], 6: [0.3, 0.4]}, SHORT, chains=4, progress=False)
     np.testing.assert_array_equal(parts[1].energy, data.energy.sel(L=6))
     assert parts[1].L.item() == 6
+
+
+def test_sizes_on_both_sides_of_a_threshold_share_their_chains():
+    """Auto takes heat bath (64 chains) below 400 sites and Swendsen-Wang (8) above."""
+    models = {L: ising.ferromagnet(ising.square(L)) for L in (16, 24)}
+    data = ising.sample_sizes(models, [0.3, 0.4], ising.Schedule(2, 3), progress=False)
+    assert data.sizes["chain"] == 8
+
+
+def test_auto_takes_a_local_update_for_exchange():
+    data = run(ising.ferromagnet(ising.square(24)), beta=[0.3, 0.4], exchange=True, chains=2)
+    assert data.attrs["update"] == "heat_bath"
+    assert "exchange" in data.attrs["update_reason"]
+
+
+@pytest.mark.parametrize("model", [SQUARE, ising.sherrington_kirkpatrick(12, 1)])
+def test_given_spins_do_not_depend_on_the_number_of_chains(model):
+    up = np.ones(model.lattice.n_sites)
+    few = run(model, beta=[0.2, 0.3], chains=2, update="heat_bath", initial=up)
+    many = run(model, beta=[0.2, 0.3], chains=64, update="heat_bath", initial=up)
+    np.testing.assert_array_equal(few.energy, many.energy[:, :2])
 
 
 def test_initial_states():
