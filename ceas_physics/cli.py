@@ -63,29 +63,14 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = command("report", _report, "ceas-report", "The main job: every corridor against its critical point.")
     sub.add_argument("--quick", action="store_true", help="a 20-second version: smaller sizes, shorter training")
-    for name, run, out, text in (
-        ("sample", _sample, "sample.nc", "Monte Carlo sweep of one Ising model to a NetCDF file."),
-        (
-            "scaling",
-            _scaling,
-            "ceas-scaling",
-            "Several sizes: crossings, critical beta, tables and pictures to a folder.",
-        ),
-    ):
-        sub = command(name, run, out, text)
-        sub.add_argument("--lattice", choices=LATTICES, default="square", help="complete has J = 1/n, others J = 1")
-        sub.add_argument("--pq", type=int, nargs=2, default=(5, 4), metavar=("P", "Q"), help="of a hyperbolic lattice")
-        if name == "sample":
-            sub.add_argument("--size", type=int, default=32, help="L, or the number of sites (complete, hyperbolic)")
-            sub.add_argument("--glass", action="store_true", help="+-J Edwards-Anderson couplings from the seed")
-        else:
-            sub.add_argument("--sizes", type=int, nargs="+", default=[8, 16, 32], help="as --size, two or more")
-        sub.add_argument("--beta", default="0.38:0.48:11", help="numbers with commas, or first:last:count")
-        sub.add_argument("--update", default="auto", help="auto, heat_bath, random_site, swendsen_wang or wolff")
-        sub.add_argument("--chains", type=int, help="independent chains per beta (64, or 8 for cluster updates)")
-        sub.add_argument("--warmup", type=int, default=500, help="sweeps before the first draw")
-        sub.add_argument("--draws", type=int, default=2000, help="stored draws per chain")
-        sub.add_argument("--thin", type=int, default=1, help="sweeps between draws")
+    sub = command("sample", _sample, "sample.nc", "Monte Carlo sweep of one Ising model to a NetCDF file.")
+    sub.add_argument("--size", type=int, default=32, help="L, or the number of sites (complete, hyperbolic)")
+    sub.add_argument("--glass", action="store_true", help="+-J Edwards-Anderson couplings from the seed")
+    _add_sampling(sub)
+    text = "Several sizes: crossings, critical beta, tables and pictures to a folder."
+    sub = command("scaling", _scaling, "ceas-scaling", text)
+    sub.add_argument("--sizes", type=int, nargs="+", default=[8, 16, 32], help="L or numbers of sites, two or more")
+    _add_sampling(sub)
     sub = command("train", _train, "training.nc", "Train the character transformer; the heads' trace to a NetCDF file.")
     sub.add_argument("--text", type=Path, help="UTF-8 text file; the text of Python's own documentation if not given")
     sub.add_argument("--steps", type=int, default=2048, help="training steps")
@@ -96,6 +81,18 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--peers", action="store_true", help="also mcising, peapods, ... if installed; installs nothing")
     sub.add_argument("--out", type=Path, help="Markdown file; one with bench marks keeps its other text")
     return parser
+
+
+def _add_sampling(sub: argparse.ArgumentParser) -> None:
+    """The options that `sample` and `scaling` share."""
+    sub.add_argument("--lattice", choices=LATTICES, default="square", help="complete has J = 1/n, others J = 1")
+    sub.add_argument("--pq", type=int, nargs=2, default=(5, 4), metavar=("P", "Q"), help="of a hyperbolic lattice")
+    sub.add_argument("--beta", default="0.38:0.48:11", help="numbers with commas, or first:last:count")
+    sub.add_argument("--update", default="auto", help="auto, heat_bath, metropolis, random_site, swendsen_wang, wolff")
+    sub.add_argument("--chains", type=int, help="independent chains per beta (64, or 8 for cluster updates)")
+    sub.add_argument("--warmup", type=int, default=500, help="sweeps before the first draw")
+    sub.add_argument("--draws", type=int, default=2000, help="stored draws per chain")
+    sub.add_argument("--thin", type=int, default=1, help="sweeps between draws")
 
 
 def _report(options: argparse.Namespace) -> None:

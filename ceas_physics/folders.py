@@ -40,8 +40,9 @@ class Contents:
         if strangers or not entries:
             return strangers[0] if strangers else None
         witness = folder / self.witness
-        ours = witness.is_file() and self.marker in witness.read_bytes()
-        return None if ours else entries[0].name
+        if not witness.is_file():
+            return entries[0].name
+        return None if self.marker in witness.read_bytes() else self.witness
 
 
 def check_file(out: str | Path) -> Path:

@@ -74,9 +74,9 @@ def write_page(results: Results, folder: Path) -> None:
 <ul>{points}</ul>
 {pictures}
 <h2>Every system</h2>
-<p>{symbols("beta_c")} of a size is the peak of the specific heat C = &beta;&sup2; Var, for spins and for heads alike;
-the corridor is where the entropy lies in {escape(limits)}. Errors are one standard deviation.
-&zeta; = 1 / max(u, {results.table.attrs["u_min"]}) with u = |&beta; &minus; {symbols("beta_c")}| / {symbols("beta_c")},
+<p>{symbols("beta_c")} of a size is the peak of the specific heat C = &beta;&sup2; Var, for spins and for heads alike
+(size infinite: from Binder crossings); the corridor is where the entropy lies in {escape(limits)}.
+Errors are one standard deviation. &zeta; = 1 / max(u, {results.table.attrs["u_min"]}) with u = |&beta; &minus; {symbols("beta_c")}| / {symbols("beta_c")},
 at both ends of the corridor.</p>
 <div class="wide">{_table(results.table)}</div>
 <h2>How this was made</h2>
@@ -97,8 +97,8 @@ def symbols(text: str) -> str:
 
 
 def _table(table: xr.Dataset) -> str:
-    names = ["size", "beta_c", "corridor", "corridor / beta_c", "half-maximum band / beta_c", "zeta"]
-    names += ["beta in use / beta_c", "near-critical", "beta_c from"]
+    names = ["size", "beta_c", "corridor", "corridor / beta_c", "half-maximum band / beta_c", "near-critical"]
+    names += ["beta in use / beta_c", "zeta"]
     head = "".join(f"<th>{symbols(name).replace('zeta', '&zeta;')}</th>" for name in names)
     body = ""
     for name, rows in groups(table):
@@ -121,10 +121,9 @@ def _cells(row: dict[str, Any]) -> list[str]:
         " \u2026 ".join(ends),
         _range(*(row[f"beta_{end}"] / row["beta_c"] for end in ("low", "high"))),
         _range(*(row[f"band_{end}"] / row["beta_c"] for end in ("low", "high"))),
-        _range(*(row[f"zeta_{end}"] for end in ("low", "high"))),
-        "" if np.isnan(in_use) else f"{in_use:.2f}",
         near,
-        row["method"],
+        "" if np.isnan(in_use) else f"{in_use:.2f}",
+        _range(*(row[f"zeta_{end}"] for end in ("low", "high"))),
     ]
 
 
@@ -236,12 +235,12 @@ CONTENTS = Contents(
 )
 
 STYLE = """
-:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem}
+:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:66rem;margin:2rem auto;padding:0 1rem}
 h1{font-size:1.6rem;line-height:1.25}.answer{font-size:1.15rem;border-left:4px solid #2a6f97;padding-left:.8rem}
 ul{padding-left:1.2rem;font-size:.95rem}figure{margin:1.5rem 0}.wide{overflow-x:auto}
 img{width:100%;height:auto;background:#fff;border-radius:4px}
 figcaption{font-size:.9rem;opacity:.8}table{border-collapse:collapse;font-size:.82rem}
 th,td{padding:.2rem .55rem;text-align:left;border-bottom:1px solid #8884;white-space:nowrap}
 tbody th{padding-top:.7rem}.faded{opacity:.5}
-@media (max-width:760px){.wide img{width:auto;max-width:none;min-width:46rem;height:auto;max-height:none}}
+@media (max-width:760px){.wide img{width:46rem}}
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import sha256
+from os.path import isfile
 from pathlib import Path
 
 import numpy as np
@@ -93,7 +94,7 @@ def corpus(source: str | Path | None, context: int) -> Corpus:
     try:
         parts = split(encode(text, characters), context)
     except ValueError as error:
-        if isinstance(source, str) and len(source) < 1000 and Path(source).exists():
+        if isinstance(source, str) and isfile(source):
             raise ValueError(f"{error}; {source!r} is a file: pass pathlib.Path({source!r}) to read it") from None
         raise
     return Corpus(characters, *parts, digest(text))

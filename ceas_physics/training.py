@@ -101,7 +101,9 @@ def train(
     _check_kind("config", config, TransformerConfig)
     if thermostat is not None:
         _check_kind("thermostat", thermostat, Thermostat)
-    steps, seed = as_integer("steps", steps, 1), check_seed(seed)
+    steps, seed = as_integer("steps", steps), check_seed(seed)
+    if steps < 1:
+        raise ValueError(f"steps must be at least 1, got {steps}")
     with threadpool_limits(1):
         run = _Run(config, corpus(text, config.context), thermostat, seed)
         run.record(0, run.loss(run.data.training))
