@@ -74,9 +74,12 @@ def _highest(beta: Array, values: Array, what: str) -> int:
 
 
 def _cap(values: Array) -> NDArray[np.intp]:
-    """Indices of the points that make up the top of the peak."""
+    """Indices of the points that make up the top of the peak, one on either side of it at least."""
     fifth = np.sort(values)[-FEWEST_POINTS]
-    return np.flatnonzero(values >= min(CAP * values.max(), fifth))
+    high = values >= min(CAP * values.max(), fifth)
+    top = int(np.argmax(values))
+    high[max(top - 1, 0) : top + 2] = True
+    return np.flatnonzero(high)
 
 
 def _half_maximum(beta: Array, values: Array, top: int, half: float) -> tuple[float, float]:

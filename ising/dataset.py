@@ -47,11 +47,15 @@ def make_dataset(
         data[name] = (dims, stack([arrays[name] for arrays in results]), info)
     if kept.some is not None:
         dims = (*lead, "beta", "chain", "configuration", "site")
-        data["configurations"] = (dims, stack(list(kept.some)), {"long_name": "spins of every k-th draw", "units": "1"})
+        data["configurations"] = (
+            dims,
+            stack(list(kept.some)),
+            {"long_name": "spins of every k-th draw", "units": "1", "formula": "s_i"},
+        )
         data = data.assign_coords(configuration=kept.draws)
     if kept.last is not None:
         dims = (*lead, "beta", "chain", "site")
-        data["spins"] = (dims, stack(list(kept.last)), {"long_name": "final spins", "units": "1"})
+        data["spins"] = (dims, stack(list(kept.last)), {"long_name": "final spins", "units": "1", "formula": "s_i"})
     for name, values in statistics.items():
         dims = (*lead, "beta_pair", "chain") if name == "swap_acceptance" else (*lead, "chain")
         data[name] = (dims, values[0] if squeeze else values, {"long_name": STATISTICS[name], "units": "1"})

@@ -269,7 +269,7 @@ def test_free_spins_with_p_a_power_of_two(case, p_up):
     thin = {"heat_bath": 1, "metropolis": 64, "swendsen_wang": 8, "wolff": 12}[update]
     draws = 50 if kernel == "space" else 1000 if thin == 1 else 300
     data = run(model, beta, ising.Schedule(64, draws, thin), update=update, chains=chains, seed=25, configurations=1)
-    assert data.attrs["kernel"] == (kernel if kernel in ("bits", "fields", "space") else "clusters")
+    assert data.attrs["kernel"].split(",")[0] == (kernel if kernel in ("bits", "fields", "space") else "clusters")
     spins = data.configurations.values[0].reshape(-1, lattice.n_sites)
     if kernel == "space":
         spins = spins.reshape(-1, 8)  # draws are independent, and so are sites
