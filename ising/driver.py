@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -53,32 +53,43 @@ def drive(
     progress: bool,
     threads: int | None,
 ) -> None:
-    """Run all units on a thread pool; Ctrl-C stops them within a fraction of a second."""
+    """Carry every unit through its warm-up and draws; Ctrl-C stops them within a fraction of a second."""
+
+    def work(index: int | slice, unit: Unit) -> Iterator[int]:
+        for n in _chunks(schedule.warmup, 0):
+            unit.warm_up(n)
+            yield n
+        done = 0
+        for n in _chunks(schedule.draws, kept.every):
+            unit.draw(results[index], done, done + n, schedule.thin)
+            done += n
+            kept.store(index, unit, done, done == schedule.draws)
+            yield n * schedule.thin
+
+    works = [work(index, unit) for index, unit in units]
+    run_on_threads(works, len(units) * schedule.sweeps, "sweep", progress, threads)
+
+
+def run_on_threads(works: Sequence[Iterator[int]], total: int, unit: str, progress: bool, threads: int | None) -> None:
+    """Exhaust iterators on a thread pool; each yields the progress made since its last yield.
+
+    Ctrl-C or an error in one of them stops all at their next yield.
+    """
     if threads is not None:
         threads = as_integer("threads", threads, 1)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    stop = threading.Event()
-    lock = threading.Lock()
-    total = len(units) * schedule.sweeps
-    with tqdm(total=total, disable=not progress, unit="sweep", unit_scale=True, desc="sampling", leave=False) as bar:
+    stop, lock = threading.Event(), threading.Lock()
+    with tqdm(total=total, disable=not progress, unit=unit, unit_scale=True, desc="sampling", leave=False) as bar:
 
-        def advance(n: int) -> None:
-            with lock:
-                bar.update(n)
-
-        def work(index: int | slice, unit: Unit) -> None:
-            for n in _chunks(schedule.warmup, 0, stop):
-                unit.warm_up(n)
-                advance(n)
-            done = 0
-            for n in _chunks(schedule.draws, kept.every, stop):
-                unit.draw(results[index], done, done + n, schedule.thin)
-                done += n
-                kept.store(index, unit, done, done == schedule.draws)
-                advance(n * schedule.thin)
+        def work(steps: Iterator[int]) -> None:
+            for n in steps:
+                with lock:
+                    bar.update(n)
+                if stop.is_set():
+                    return
 
         with ThreadPoolExecutor(threads or cores) as pool:
-            jobs = [pool.submit(work, index, unit) for index, unit in units]
+            jobs = [pool.submit(work, steps) for steps in works]
             try:
                 for job in jobs:
                     job.result()
@@ -88,10 +99,10 @@ def drive(
                 raise
 
 
-def _chunks(total: int, fixed: int, stop: threading.Event) -> Iterable[int]:
+def _chunks(total: int, fixed: int) -> Iterator[int]:
     """Split a run into pieces of about 0.1 s (or of a fixed length), so that progress shows and Ctrl-C works."""
     done, size = 0, fixed or 8
-    while done < total and not stop.is_set():
+    while done < total:
         n = min(size, total - done)
         started = time.perf_counter()
         yield n

@@ -13,8 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import kernels_population as kernels
 from .checks import check_beta
+from .driver import run_on_threads
 from .model import IsingModel
-from .runs import Average, check_arguments, jackknife, provenance, run_on_threads
+from .runs import Average, check_arguments, jackknife, provenance
 from .streams import Purpose, generator, states
 from .words import WIDTH
 

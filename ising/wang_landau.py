@@ -14,9 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
 from . import kernels_wang_landau as kernels
+from .driver import run_on_threads
 from .exact._common import check_beta, dataset
 from .model import IsingModel
-from .runs import check_arguments, jackknife, provenance, run_on_threads
+from .runs import check_arguments, jackknife, provenance
 from .streams import Purpose, generator, states
 
 STREAM = 102  # second key word: separates these streams from those of `sample`
