@@ -12,12 +12,12 @@ from importlib.metadata import version
 from typing import Any
 
 from .flat import chain, complete, cubic, honeycomb, hypercubic, random_regular, square, triangular
-from .hyperbolic import SmallRadiusWarning, closed_hyperbolic
 from .ladder import temperature_ladder
 from .lattice import Lattice, from_bonds, from_networkx
 from .model import IsingModel, edwards_anderson, ferromagnet, from_matrix, hopfield, sherrington_kirkpatrick
 from .sample import sample, sample_sizes
 from .schedule import Schedule
+from .tilings import SmallRadiusWarning, closed_hyperbolic
 
 __version__ = version("ceas-physics")
 

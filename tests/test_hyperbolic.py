@@ -14,9 +14,18 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import shortest_path
 from scipy.sparse.linalg import eigsh
 
-from ising import hyperbolic, triangle_group
-from ising.hyperbolic import SmallRadiusWarning, available_sizes, closed_hyperbolic, sphere_sizes
-from ising.triangle_group import FAMILIES, Darts, Quotient, enumerate_relators, quotients
+from ising.tilings import (
+    SmallRadiusWarning,
+    available_sizes,
+    closed_hyperbolic,
+    projective,
+    relators,
+    sphere_sizes,
+)
+from ising.tilings.closed import quotients
+from ising.tilings.darts import Darts, Quotient
+from ising.tilings.projective import FAMILIES
+from ising.tilings.relators import enumerate_relators
 
 DATA = json.loads((Path(__file__).parent / "data" / "closed_maps.json").read_text())
 MAPS = {f"{{{p},{q}}} {surface}": (p, q, surface, *rest) for p, q, surface, *rest in DATA["maps"]}
@@ -121,7 +130,7 @@ def test_spheres_of_the_infinite_lattice(p, q, sizes):
 
 
 def all_generators(prime, u_p, u_q):
-    """Every solution of the equations that `triangle_group.generators` takes the first solution of."""
+    """Every solution of the equations that `projective.generators` takes the first solution of."""
     d = u_p * pow(u_q, -1, prime) % prime
     for c, a in np.ndindex(prime, prime):
         y = np.array([[a, 1 + d * c], [c, 1 - a]]) % prime
@@ -132,13 +141,13 @@ def all_generators(prime, u_p, u_q):
 @pytest.mark.parametrize(("p", "q", "prime", "surfaces"), [(3, 7, 13, 3), (5, 4, 11, 2)])
 def test_surfaces_differ_by_the_trace_ratios_only(p, q, prime, surfaces, monkeypatch):
     spectra = set()
-    for u_p, u_q in product(*(triangle_group.trace_ratios(n, prime) for n in (p, q))):
+    for u_p, u_q in product(*(projective.trace_ratios(n, prime) for n in (p, q))):
         solutions = list(all_generators(prime, u_p, u_q))
         assert len(solutions) >= 10
         for solution in solutions:
-            monkeypatch.setattr(triangle_group, "generators", lambda *_, solution=solution: solution)
-            darts = triangle_group.enumerate_projective(prime, u_p, u_q)
-            closed = hyperbolic._closed_map.__wrapped__(Quotient(p, q, "", darts.x.size, lambda darts=darts: darts))
+            monkeypatch.setattr(projective, "generators", lambda *_, solution=solution: solution)
+            darts = projective.enumerate_projective(prime, u_p, u_q)
+            closed = closed_map.__wrapped__(Quotient(p, q, "", darts.x.size, lambda darts=darts: darts))
             spectra.add(tuple(np.linalg.eigvalsh(matrix(closed.bonds, darts.x.size // q).toarray()).round(6)))
     assert len(spectra) == surfaces
 
@@ -165,8 +174,8 @@ def test_every_listed_size_is_built(p, q):
 def test_radius_rule_against_a_plain_search(p, q):
     maps = list(quotients(p, q, q * 14_000))
     for quotient in maps:
-        radius = hyperbolic._radius(quotient)
-        best = max(hyperbolic._radius(rival) for rival in maps if rival.n_sites <= quotient.n_sites)
+        radius = injectivity_radius(quotient)
+        best = max(injectivity_radius(rival) for rival in maps if rival.n_sites <= quotient.n_sites)
         if quotient.n_sites >= 1_000 and 3 * radius < 2 * best:
             with pytest.raises(ValueError, match=f"radius {radius}, below 2/3 of the {best} of"):
                 closed_hyperbolic(p, q, surface=quotient.surface)
@@ -231,11 +240,11 @@ def test_a_broken_map_is_refused_by_the_check_that_fails():
         (4, 4, torus, "Euler characteristic"),
     ]:
         with pytest.raises(ValueError, match=what):
-            hyperbolic._closed_map(damaged(p, q, darts))
+            closed_map(damaged(p, q, darts))
 
 
 def test_an_infinite_group_ends_the_enumeration(monkeypatch):
-    monkeypatch.setattr(triangle_group, "MAX_COSETS", 1_000)
+    monkeypatch.setattr(relators, "MAX_COSETS", 1_000)
     with pytest.raises(ValueError, match="passed 1000 cosets"):
         enumerate_relators(3, 7, ())
 
@@ -243,7 +252,7 @@ def test_an_infinite_group_ends_the_enumeration(monkeypatch):
 def test_bonds_are_the_same_every_time():
     digests = []
     for _ in range(2):
-        hyperbolic._closed_map.cache_clear()
+        closed_map.cache_clear()
         lattices = closed_hyperbolic(3, 7, 24), closed_hyperbolic(5, 4, 1710)
         digests.append([hashlib.sha256(lattice.bonds.astype("<i4").tobytes()).hexdigest()[:16] for lattice in lattices])
     assert digests[0] == digests[1] == ["e10a984c521c4323", "c979881240758d36"]
