@@ -1,9 +1,12 @@
-"""The infinite {p,q} lattice: which pairs are hyperbolic, and how its spheres grow."""
+"""The infinite {p,q} lattice: which pairs are hyperbolic, its lengths and areas, and how its spheres grow."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import acosh, cos, pi, sin
 from numbers import Integral
+
+import numpy as np
 
 
 def check_hyperbolic(p: int, q: int) -> None:
@@ -26,14 +29,59 @@ def sphere_sizes(p: int, q: int) -> Iterator[int]:
     for odd p both go on, palindromic, to t^(2m), with 4 in N and -(q-4) in D at t^m (the growth of the triangle groups,
     Floyd and Plotnick 1987).
     """
-    half = p // 2
-    above, below = [1, *[2] * (half - 1)], [1, *[2 - q] * (half - 1)]
-    if p % 2:
-        above, below = [*above, 4, *above[::-1]], [*below, 4 - q, *below[::-1]]
-    else:
-        above, below = [*above, 1], [*below, 1]
+    above, below = _growth_series(p, q)
     sizes: list[int] = []
     while True:
         source = above[len(sizes)] if len(sizes) < len(above) else 0
         sizes.append(source - sum(factor * size for factor, size in zip(below[1:], sizes[::-1], strict=False)))
         yield sizes[-1]
+
+
+def _growth_series(p: int, q: int) -> tuple[list[int], list[int]]:
+    """Coefficients of N and D of `sphere_sizes`, from t^0 up."""
+    half = p // 2
+    above, below = [1, *[2] * (half - 1)], [1, *[2 - q] * (half - 1)]
+    if p % 2:
+        return [*above, 4, *above[::-1]], [*below, 4 - q, *below[::-1]]
+    return [*above, 1], [*below, 1]
+
+
+def growth_rate(p: int, q: int) -> float:
+    """Limit of |sphere(n + 1)| / |sphere(n)|: the largest root of t^deg(D) D(1/t), D the denominator of `sphere_sizes`.
+
+    Raises
+    ------
+    ValueError
+        {p,q} is not hyperbolic.
+
+    Examples
+    --------
+    >>> round(growth_rate(3, 7), 6), round(growth_rate(7, 3), 6)
+    (2.618034, 1.55603)
+    """
+    check_hyperbolic(p, q)
+    return float(np.abs(np.roots(_growth_series(p, q)[1])).max())
+
+
+def edge_length(p: int, q: int) -> float:
+    """Geodesic length e of an edge at curvature -1: cosh(e / 2) = cos(pi / p) / sin(pi / q).
+
+    Raises
+    ------
+    ValueError
+        {p,q} is not hyperbolic.
+    """
+    check_hyperbolic(p, q)
+    return 2 * acosh(cos(pi / p) / sin(pi / q))
+
+
+def area_per_site(p: int, q: int) -> float:
+    """Area of the plane per site at curvature -1: 2 pi (q/2 - q/p - 1), by Gauss and Bonnet.
+
+    Raises
+    ------
+    ValueError
+        {p,q} is not hyperbolic.
+    """
+    check_hyperbolic(p, q)
+    return 2 * pi * (q / 2 - q / p - 1)
