@@ -1,7 +1,8 @@
-"""Finite quotients of the triangle groups <x, y, z | x^2 = y^p = z^q = xyz = 1>, the symmetries of closed {p,q} maps.
+"""Maps on closed surfaces as permutations of darts, and the finite quotients of triangle groups that give regular ones.
 
-The elements of a quotient G are the darts (half-edges) of a map on a closed surface. Right multiplication moves a dart:
-the orbits of z are the vertices, those of x the edges, those of y the faces.
+The elements of a quotient of <x, y, z | x^2 = y^p = z^q = xyz = 1> are the darts (half-edges) of a {p,q} map. Right
+multiplication moves a dart: the orbits of z are the vertices, those of x the edges, those of y the faces. A lift is
+given by three such permutations too, without being a group.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ Permutation = NDArray[np.int32]
 
 @dataclass(frozen=True, eq=False)
 class Darts:
-    """Right multiplication by the three generators: element i times x is element x[i]; all (order,) int32."""
+    """The three permutations of the darts: dart i goes to x[i], y[i], z[i]; all (order,) int32, with xyz = 1."""
 
     x: Permutation
     y: Permutation
@@ -26,20 +27,24 @@ class Darts:
 
 @dataclass(frozen=True)
 class Quotient:
-    """A finite quotient with faces of p sides and vertices of degree q, not yet enumerated.
+    """A map with faces of p sides and vertices of degree q, not yet built.
 
     Attributes
     ----------
     p, q
         Orders of y and of z.
     surface
-        Name, such as ``"klein"`` or ``"PSL(2,13) #2"``; unique for given p and q.
+        Name, such as ``"klein"``, ``"PSL(2,13) #2"`` or ``"klein x4"``; unique for given p and q.
     order
-        Number of group elements, which is the number of darts.
+        Number of darts, which is the number of group elements of a regular map.
     build
-        Enumerates the group.
+        Makes the permutations.
     alias
         A second name, such as ``"T3.1"``, or empty.
+    regular
+        Whether a group moves any dart to any other; lifts make no such promise.
+    quick_radius
+        The injectivity radius without building the map, where there is a shorter way.
     """
 
     p: int
@@ -48,6 +53,8 @@ class Quotient:
     order: int
     build: Callable[[], Darts] = field(repr=False, compare=False)
     alias: str = ""
+    regular: bool = True
+    quick_radius: Callable[[], int] | None = field(default=None, repr=False, compare=False)
 
     @property
     def n_sites(self) -> int:

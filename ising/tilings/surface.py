@@ -1,15 +1,17 @@
-"""The map of a finite quotient on its closed surface, read off the group and checked."""
+"""The map of darts on its closed surface, read off the permutations and checked."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import accumulate, takewhile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .darts import Darts, Quotient
 from .growth import sphere_sizes
+from .kernels_maps import fill_distances, fill_radii
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,35 +25,43 @@ class ClosedMap:
     n_faces, genus
         Number of faces, genus of the surface.
     radius
-        Injectivity radius: the largest r at which a ball has as many sites as in the infinite {p,q} lattice.
+        Injectivity radius: the largest r at which the ball round every site has as many sites as in the infinite {p,q}
+        lattice.
+    n_smallest
+        Number of sites whose ball is full up to `radius` and no further.
     simple
         Whether the graph has neither loops nor double bonds.
+    bipartite
+        Whether the sites fall into two classes with all bonds between them.
     """
 
     bonds: NDArray[np.int32]
     n_faces: int
     genus: int
     radius: int
+    n_smallest: int
     simple: bool
+    bipartite: bool
 
 
 @cache
 def injectivity_radius(quotient: Quotient) -> int:
-    """Injectivity radius of the map of a quotient."""
-    return closed_map(quotient).radius
+    """Injectivity radius of a map, by the shortest way."""
+    return quotient.quick_radius() if quotient.quick_radius else closed_map(quotient).radius
 
 
 @lru_cache(maxsize=4)
 def closed_map(quotient: Quotient) -> ClosedMap:
-    """Enumerate the group and read the map off it; a failed check is a ValueError that names it."""
+    """Build the darts and read the map off them; a failed check is a ValueError that names it."""
     p, q, darts = quotient.p, quotient.q, quotient.build()
     what = f"the {{{p},{q}}} map {quotient.surface!r}"
-    vertex, corners = _orbits(darts.z, q, f"{what}: vertices of degree {q}")
-    _, edges = _orbits(darts.x, 2, f"{what}: edges of two darts")
-    _, faces = _orbits(darts.y, p, f"{what}: faces of {p} sides")
-    neighbors = _neighbors(darts, vertex, corners, q)
-    spheres = _spheres(neighbors)
-    if sum(spheres) != len(corners) or darts.x.size != quotient.order:
+    vertex, corners = orbits(darts.z, q, f"{what}: vertices of degree {q}")
+    _, edges = orbits(darts.x, 2, f"{what}: edges of two darts")
+    _, faces = orbits(darts.y, p, f"{what}: faces of {p} sides")
+    neighbors = dart_neighbors(darts, vertex, corners, q)
+    distance = np.empty(len(corners), dtype=np.int32)
+    reached = fill_distances(neighbors, np.empty_like(distance), distance)
+    if reached != len(corners) or darts.x.size != quotient.order:
         raise ValueError(f"{what}: connected, of {quotient.order} darts: failed")
     euler = len(corners) - len(edges) + len(faces)
     if euler % 2 or euler > -2:
@@ -59,10 +69,13 @@ def closed_map(quotient: Quotient) -> ClosedMap:
     bonds = np.sort(np.stack([vertex[edges], vertex[darts.x[edges]]], axis=1), axis=1)
     bonds = bonds[np.lexsort(bonds.T[::-1])]
     simple = bool((bonds[:, 0] < bonds[:, 1]).all() and (np.diff(bonds, axis=0) != 0).any(axis=1).all())
-    return ClosedMap(bonds, len(faces), 1 - euler // 2, _full_spheres(p, q, spheres), simple)
+    bipartite = bool(((distance[bonds[:, 0]] + distance[bonds[:, 1]]) % 2).all())
+    radii = site_radii(neighbors, p, q, 1 if quotient.regular else len(corners))
+    n_smallest = len(corners) if quotient.regular else int((radii == radii.min()).sum())
+    return ClosedMap(bonds, len(faces), 1 - euler // 2, int(radii.min()), n_smallest, simple, bipartite)
 
 
-def _orbits(permutation: NDArray[np.int32], length: int, what: str) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+def orbits(permutation: NDArray[np.int32], length: int, what: str) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """The orbit of every dart and the first dart of every orbit; every orbit must have the given length."""
     darts = np.arange(permutation.size, dtype=np.int32)
     first, image = darts.copy(), darts
@@ -77,7 +90,7 @@ def _orbits(permutation: NDArray[np.int32], length: int, what: str) -> tuple[NDA
     return number[first], starts
 
 
-def _neighbors(darts: Darts, vertex: NDArray[np.int32], corners: NDArray[np.int32], q: int) -> NDArray[np.int32]:
+def dart_neighbors(darts: Darts, vertex: NDArray[np.int32], corners: NDArray[np.int32], q: int) -> NDArray[np.int32]:
     """(n_sites, q) int32: the neighbours of every site, in their order round it."""
     around = [corners]
     for _ in range(q - 1):
@@ -85,19 +98,11 @@ def _neighbors(darts: Darts, vertex: NDArray[np.int32], corners: NDArray[np.int3
     return vertex[darts.x[np.stack(around, axis=1)]]
 
 
-def _spheres(neighbors: NDArray[np.int32]) -> list[int]:
-    """Number of sites at distance 0, 1, 2, ... from site 0."""
-    new = np.ones(len(neighbors), dtype=bool)
-    shell, sizes = np.zeros(1, dtype=np.int64), []
-    while shell.size:
-        new[shell] = False
-        sizes.append(shell.size)
-        shell = np.unique(neighbors[shell])
-        shell = shell[new[shell]]
-    return sizes
-
-
-def _full_spheres(p: int, q: int, spheres: list[int]) -> int:
-    """Largest r with full spheres up to r; the group moves any site to any other, so one centre speaks for all."""
-    equal = [here == infinite for here, infinite in zip(spheres, sphere_sizes(p, q), strict=False)]
-    return (*equal, False).index(False) - 1
+def site_radii(neighbors: NDArray[np.int32], p: int, q: int, n_centres: int) -> NDArray[np.int32]:
+    """(n_centres,) int32: how far the balls round the first sites are full; a group needs one, it moves any to any."""
+    n_sites = len(neighbors)
+    room = takewhile(lambda ball: ball <= n_sites, accumulate(sphere_sizes(p, q)))
+    spheres = np.diff([0, *room]).astype(np.int32)
+    radii = np.empty(n_centres, dtype=np.int32)
+    fill_radii(neighbors, spheres, np.empty(n_sites, dtype=np.int32), np.full(n_sites, -1, dtype=np.int32), radii)
+    return radii
