@@ -17,7 +17,7 @@ from .lattice import Lattice, from_bonds, from_networkx
 from .model import IsingModel, edwards_anderson, ferromagnet, from_matrix, hopfield, sherrington_kirkpatrick
 from .sample import sample, sample_sizes
 from .schedule import Schedule
-from .tilings import SmallRadiusWarning, closed_hyperbolic
+from .tilings import SmallRadiusWarning, closed_hyperbolic, disk, hyperbolic
 
 __version__ = version("ceas-physics")
 
@@ -33,6 +33,7 @@ __all__ = [
     "complete",
     "cubic",
     "density_of_states",
+    "disk",
     "edwards_anderson",
     "exact",
     "ferromagnet",
@@ -41,6 +42,7 @@ __all__ = [
     "from_networkx",
     "honeycomb",
     "hopfield",
+    "hyperbolic",
     "hypercubic",
     "population_annealing",
     "random_regular",

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .integers import as_integer
+from .kernels_adjacency import count_ends, fill_neighbor_bonds, fill_neighbors
 
 Dimension = int | Literal["mean_field"] | None
 
@@ -82,31 +83,26 @@ class Lattice:
         return None if self._build_coordinates is None else self._build_coordinates()
 
     @cached_property
-    def _adjacency(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        ends = self.bonds.ravel()  # a0 b0 a1 b1 ...: half-edge e belongs to bond e // 2, its partner is e ^ 1
-        order = np.argsort(ends, kind="stable")
-        degree = np.bincount(ends, minlength=self.n_sites)
-        slot = np.arange(ends.size) - np.repeat(np.cumsum(degree) - degree, degree)
-        neighbors = np.full((self.n_sites, int(degree.max(initial=0))), -1, dtype=np.int32)
-        neighbor_bonds = neighbors.copy()
-        neighbors[ends[order], slot] = ends[order ^ 1]
-        neighbor_bonds[ends[order], slot] = order // 2
-        return neighbors, neighbor_bonds
-
-    @property
-    def neighbors(self) -> NDArray[np.int32]:
-        """(n_sites, max_degree) int32: neighbours of every site, padded with -1 at the end."""
-        return self._adjacency[0]
-
-    @property
-    def neighbor_bonds(self) -> NDArray[np.int32]:
-        """(n_sites, max_degree) int32: the bond behind every entry of `neighbors`, padded with -1."""
-        return self._adjacency[1]
-
-    @cached_property
     def degree(self) -> NDArray[np.int32]:
         """(n_sites,) int32: number of neighbours."""
-        return (self.neighbors >= 0).sum(axis=1, dtype=np.int32)
+        degree = np.zeros(self.n_sites, dtype=np.int32)
+        count_ends(self.bonds, degree)
+        return degree
+
+    @cached_property
+    def neighbors(self) -> NDArray[np.int32]:
+        """(n_sites, max_degree) int32: neighbours of every site, padded with -1 at the end."""
+        return self._by_site(fill_neighbors)
+
+    @cached_property
+    def neighbor_bonds(self) -> NDArray[np.int32]:
+        """(n_sites, max_degree) int32: the bond behind every entry of `neighbors`, padded with -1."""
+        return self._by_site(fill_neighbor_bonds)
+
+    def _by_site(self, fill: Callable[..., None]) -> NDArray[np.int32]:
+        table = np.full((self.n_sites, int(self.degree.max(initial=0))), -1, dtype=np.int32)
+        fill(self.bonds, np.zeros(self.n_sites, dtype=np.int32), table)
+        return table
 
 
 def from_bonds(n_sites: int, bonds: ArrayLike, name: str = "graph", dimension: Dimension = None) -> Lattice:

@@ -248,7 +248,7 @@ def test_memory_is_a_bit_a_spin_and_the_lattice_is_never_built():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < lattice.n_sites / 8 + 2**24
-    assert not {"bonds", "coordinates", "_adjacency", "degree"} & set(vars(lattice))
+    assert not {"bonds", "coordinates", "neighbors", "degree"} & set(vars(lattice))
     assert "layers" not in vars(lattice.momentum)
 
 

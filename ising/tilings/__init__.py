@@ -1,14 +1,26 @@
 """Tilings {p,q} of the hyperbolic plane: closed surfaces and what is known of the infinite lattice."""
 
+from . import disk
+from .automorphisms import automorphisms
 from .closed import SmallRadiusWarning, available_sizes, closed_hyperbolic
+from .disk import Positions
 from .growth import area_per_site, edge_length, growth_rate, sphere_sizes
+from .open import OpenTiling, hyperbolic
+from .size_table import MapRow, map_table
 
 __all__ = [
+    "MapRow",
+    "OpenTiling",
+    "Positions",
     "SmallRadiusWarning",
     "area_per_site",
+    "automorphisms",
     "available_sizes",
     "closed_hyperbolic",
+    "disk",
     "edge_length",
     "growth_rate",
+    "hyperbolic",
+    "map_table",
     "sphere_sizes",
 ]

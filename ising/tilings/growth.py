@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from math import acosh, cos, pi, sin
 from numbers import Integral
@@ -35,6 +36,26 @@ def sphere_sizes(p: int, q: int) -> Iterator[int]:
         source = above[len(sizes)] if len(sizes) < len(above) else 0
         sizes.append(source - sum(factor * size for factor, size in zip(below[1:], sizes[::-1], strict=False)))
         yield sizes[-1]
+
+
+def layer_sizes(p: int, q: int, center: str) -> Iterator[int]:
+    """Number of sites at distance 0, 1, 2, ... from a site (``"site"``) or from the p sites of a face (``"cell"``).
+
+    Between neighbours of a layer lies one unfinished face, known by the number r of its edges still to come. In layer
+    n + 1 every site with k children opens k - 1 faces with r = p - 2; r = 2 closes with a child that two sites share;
+    r = 1 closes with a bond inside the layer, on which a face with r = p - 1 opens; any other r falls by 2.
+    """
+    unfinished = Counter({p: 1} if center == "site" else {1: p})
+    sites, parents = unfinished.total(), 0
+    while True:
+        yield sites
+        closing = unfinished.pop(1, 0)
+        unfinished[p - 1] += closing
+        children = q * sites - parents - 2 * closing
+        shared = unfinished.pop(2, 0)
+        unfinished = Counter({r - 2: count for r, count in unfinished.items()})
+        unfinished[p - 2] += children - sites
+        sites, parents = children - shared, children
 
 
 def _growth_series(p: int, q: int) -> tuple[list[int], list[int]]:
