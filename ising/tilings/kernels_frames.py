@@ -86,6 +86,7 @@ def locate(frames, z, residual, gap):  # type: ignore[no-untyped-def]
         y, y_low = _combine(zy, 0.0, ax, axl, -zx, 0.0, ay, ayl)
         x = (bx - x) + (bxl - x_low)
         y = (by - y) + (byl - y_low)
-        z[i] = complex(zx, zy)
-        residual[i] = complex(x * ax - y * ay, x * ay + y * ax) / square
+        rest_x, rest_y = (x * ax - y * ay) / square, (x * ay + y * ax) / square
+        z[i] = complex(zx + rest_x, zy + rest_y)
+        residual[i] = complex(rest_x - (z[i].real - zx), rest_y - (z[i].imag - zy))
         gap[i] = 1 / square
