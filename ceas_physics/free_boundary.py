@@ -1,0 +1,209 @@
+"""The lower transition of open hyperbolic patches: where the state with a free rim begins to order.
+
+On {p,q} the state with a free rim orders at beta_f, above the bulk (wired) transition; by duality
+beta_f({p,q}) = -1/2 ln tanh beta_w({q,p}). Two signals see it in patches of R layers: how fast <m^2> of the whole patch
+falls with R, and how far the bond correlation at the centre stays below that of the ordered state.
+
+Both are proportional to the order parameter u of the dual model at depth R, which is mean-field like: du/dR = s t u -
+u^2 / A, with t = 1 - beta / beta_f, so that
+
+    u(R) = A s t / (1 - exp(-s t (R + r_0))):    A s t above the dual transition, A / (R + r_0) at it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import hypot, log, sqrt
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from scipy.optimize import least_squares
+from scipy.special import chdtrc
+from tqdm.auto import tqdm
+
+import ising
+
+from .closed_transitions import derived_seed, maps
+
+Array = NDArray[np.float64]
+Shape = Callable[[Array, Array, Array], Array]
+
+FEWEST, LOWEST_P = 3, 0.01  # depths of a fit, probability of its chi2
+WINDOW = np.linspace(0.87, 1.13, 11)  # of beta, in units of the first guess
+CHAINS = 16
+SPINS_AT_A_TIME = 2**26
+LARGEST_MAP = 15_000
+
+
+@dataclass(frozen=True)
+class FreeTransition:
+    """beta_f from one signal.
+
+    Attributes
+    ----------
+    beta, error
+        In 1/J. The error joins the fit's, times sqrt(chi2 / dof) where that is above 1, with the change when the
+        smallest patch is left out.
+    chi2_per_dof
+        Of the fit.
+    smallest
+        Layers of the smallest patch in it.
+    """
+
+    beta: float
+    error: float
+    chi2_per_dof: float
+    smallest: int
+
+
+def first_guess(p: int) -> float:
+    """The dual of the Bethe value of the dual lattice, whose degree is p: 1/2 ln(p - 1)."""
+    return 0.5 * log(p - 1)
+
+
+def measure(
+    p: int, q: int, layers: Sequence[int], draws: int = 8_000, seed: int = 0, progress: bool = True
+) -> xr.Dataset:
+    """Second moment and central bond correlation of open patches, and the bond correlation of the ordered bulk.
+
+    Parameters
+    ----------
+    p, q
+        The tiling.
+    layers
+        R of the patches, ascending; 5 or more.
+    draws
+        Swendsen-Wang sweeps per chain and beta, in 16 chains.
+    seed
+        Root of all random numbers.
+    progress
+        Show a bar.
+
+    Returns
+    -------
+    xarray.Dataset
+        m2 (layers, beta, chain): <m^2> of the whole patch; bond (layers, beta, chain): <s_i s_j> of the bonds of the
+        central site; bond_ordered (beta,): the same on the largest closed map of at most 15,000 sites, from all spins
+        up; n_sites (layers,).
+    """
+    layers = list(layers)
+    beta = first_guess(p) * WINDOW
+    patches = [ising.hyperbolic(p, q, n) for n in layers]
+    work = sum(patch.n_sites for patch in patches)
+    with tqdm(total=work, desc=f"open {{{p},{q}}}", unit="site", unit_scale=True, disable=not progress) as bar:
+        rows = []
+        for patch in patches:
+            rows.append(_patch(patch, beta, draws, seed))
+            bar.update(patch.n_sites)
+    closed = maps(p, q, LARGEST_MAP)[-1]
+    ordered = ising.sample(
+        ising.ferromagnet(closed), beta, ising.Schedule(200, 1_000), update="heat_bath", chains=64, initial="up",
+        seed=derived_seed(seed, p, q), observables=["energy"], progress=False,
+    )  # fmt: skip
+    dims = ("layers", "beta", "chain")
+    return xr.Dataset(
+        {
+            "m2": (dims, [row[0] for row in rows], {"long_name": "second moment of the whole patch", "units": "1"}),
+            "bond": (dims, [row[1] for row in rows], {"long_name": "bond correlation at the centre", "units": "1"}),
+            "bond_ordered": (
+                "beta",
+                -ordered.energy.mean(("chain", "draw")).values * 2 / q,
+                {"long_name": "bond correlation of the ordered bulk", "units": "1"},
+            ),
+        },
+        {"layers": layers, "beta": beta, "n_sites": ("layers", [patch.n_sites for patch in patches])},
+        {"p": p, "q": q, "ordered_map": closed.name},
+    )
+
+
+def _patch(patch: ising.Lattice, beta: Array, draws: int, seed: int) -> tuple[Array, Array]:
+    """<m^2> and <s_i s_j> at the central site, (beta, chain) each, a few draws at a time."""
+    model = ising.ferromagnet(patch)
+    center = patch.neighbors[0]
+    chunk = max(4, min(draws, 4 * SPINS_AT_A_TIME // (patch.n_sites * CHAINS * len(beta))) // 4 * 4)
+    m2, bond = np.zeros((len(beta), CHAINS)), np.zeros((len(beta), CHAINS))
+    spins: str | NDArray[np.int8] = "random"
+    n_chunks = -(-draws // chunk)
+    for k in range(n_chunks):
+        data = ising.sample(
+            model, beta, ising.Schedule(0 if k else 150, chunk), update="swendsen_wang", chains=CHAINS, initial=spins,
+            seed=derived_seed(seed, patch.n_sites, k), observables=["magnetization"], configurations=4, progress=False,
+        )  # fmt: skip
+        spins = data.spins.values
+        m2 += (data.magnetization**2).mean("draw").values / n_chunks
+        kept = data.configurations.values
+        bond += (kept[..., :1] * kept[..., center]).mean(axis=(-2, -1)) / n_chunks
+    return m2, bond
+
+
+def from_energy(data: xr.Dataset) -> FreeTransition:
+    """beta_f from the gap between the bond correlations of the ordered and of the free state: gap = u(R)."""
+    gap = -(data.bond.mean("chain") - data.bond_ordered)
+    error = data.bond.std("chain", ddof=1) / sqrt(data.sizes["chain"])
+    rows = [
+        (float(n), float(n), b, gap.values[i, j], error.values[i, j])
+        for i, n in enumerate(data.layers.values)
+        for j, b in enumerate(data.beta.values)
+    ]
+    return _fit(np.array(rows), _order_parameter, first_guess(int(data.p)))
+
+
+def from_second_moment(data: xr.Dataset) -> FreeTransition:
+    """beta_f from the loss of <m^2> between patches: ln m2(R) - ln m2(R') = integral of u from R to R'."""
+    mean = data.m2.mean("chain").values
+    relative = data.m2.std("chain", ddof=1).values / sqrt(data.sizes["chain"]) / mean
+    layers, beta = data.layers.values.astype(float), data.beta.values
+    rows = [
+        (layers[i], layers[i + 1], b, np.log(mean[i, j] / mean[i + 1, j]), hypot(relative[i, j], relative[i + 1, j]))
+        for i in range(len(layers) - 1)
+        for j, b in enumerate(beta)
+    ]
+    return _fit(np.array(rows), _integral, first_guess(int(data.p)))
+
+
+def _order_parameter(rate: Array, low: Array, high: Array) -> Array:
+    """U / A at depth `low`, `rate` = s t."""
+    y = rate * low
+    return np.where(np.abs(y) < 1e-9, 1.0, y / -np.expm1(-np.where(y == 0, 1.0, y))) / low
+
+
+def _integral(rate: Array, low: Array, high: Array) -> Array:
+    """Integral of u / A over depth from `low` to `high`: ln((e^(s t high) - 1) / (e^(s t low) - 1))."""
+    return np.log(high / low) + _log_mean_exp(rate * high) - _log_mean_exp(rate * low)
+
+
+def _log_mean_exp(y: Array) -> Array:
+    """ln((e^y - 1) / y)."""
+    y = np.where(np.abs(y) < 1e-9, 1e-9, y)
+    return np.log(np.expm1(y) / y)
+
+
+def _fit(rows: Array, shape: Shape, guess: float) -> FreeTransition:
+    """Least squares over (low, high, beta, value, error) rows, the smallest patches left out until it is credible."""
+    depths = np.unique(rows[:, 0])[: 1 - FEWEST]
+    for depth, next_depth in pairwise(depths):
+        beta, error, chi2, dof = _least_squares(rows[rows[:, 0] >= depth], shape, guess)
+        without = _least_squares(rows[rows[:, 0] >= next_depth], shape, guess)[0]
+        if chdtrc(dof, chi2) > LOWEST_P:
+            break
+    return FreeTransition(beta, hypot(error * sqrt(max(chi2 / dof, 1.0)), without - beta), chi2 / dof, int(depth))
+
+
+def _least_squares(rows: Array, shape: Shape, guess: float) -> tuple[float, float, float, int]:
+    """beta_f, its error, chi2 and degrees of freedom; A (1 + a t) and s t (1 + b t) for what is regular in t."""
+    low, high, beta, value, error = rows.T
+
+    def residuals(parameters: Array) -> Array:
+        beta_f, r_0, s, amplitude, a, b = parameters
+        t = 1 - beta / beta_f
+        model = (amplitude + a * t) * shape(s * t * (1 + b * t), low + r_0, high + r_0)
+        return (model - value) / error
+
+    start = [guess, 1.0, 3.0, 1.0, 0.0, 0.0]
+    lowest = [0.5 * guess, 0.1 - rows[0, 0], 0.01, 1e-3, -np.inf, -np.inf]
+    fit = least_squares(residuals, start, bounds=(lowest, np.inf), x_scale=[0.01, 0.3, 1.0, 0.3, 0.3, 0.3])
+    covariance = np.linalg.inv(fit.jac.T @ fit.jac)
+    return float(fit.x[0]), sqrt(covariance[0, 0]), 2 * float(fit.cost), len(rows) - len(start)
