@@ -10,15 +10,19 @@ from .critical import CriticalBeta, critical_beta
 from .crossing import CrossingWarning, crossings
 from .maxima import peaks
 from .measurement import ShortRunWarning
+from .scaling import ScalingFit, ScalingWarning, fit_scaling
 from .thermodynamics import summarize
 
 __all__ = [
     "CriticalBeta",
     "CrossingWarning",
+    "ScalingFit",
+    "ScalingWarning",
     "ShortRunWarning",
     "critical_beta",
     "crossings",
     "effective_sample_size",
+    "fit_scaling",
     "integrated_autocorrelation_time",
     "peaks",
     "plots",

@@ -1,0 +1,296 @@
+"""One scaling function fitted to all sizes at once: `fit_scaling`."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import asdict, dataclass, replace
+from itertools import product
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from .collapse import collapse_quality
+from .crossing import by_size, find_crossings
+from .curves import fit_nearby, floored_errors
+from .joint_fit import Form, JointFit, Points, fit_jointly
+from .measurement import Data, Measurement, measure, split_sizes
+from .resampling import Array
+from .thermodynamics import evaluate
+
+FEWEST_SIZES = 3
+REACH = 0.6  # of Q*: beyond, beta_c of the Curie-Weiss model comes out low by an error and more
+DEGREES = (4, 5, 6)
+LOWEST_P = 0.05
+BINDER_MEAN_FIELD = 0.2705201283  # 1 - Gamma(5/4) Gamma(1/4) / (3 Gamma(3/4)^2), Brezin and Zinn-Justin 1985
+
+# Leading correction L^-omega of dimensionless quantities of the Ising class: 2D L^(-7/4), the regular background of
+# the susceptibility (the torus has no slower one); 3D omega = 0.83 (Hasenbusch 2010).
+OMEGA = {2: 7 / 4, 3: 0.83}
+DIMENSIONS = "2, 3, or 'mean_field' (also 5 and above)"
+
+
+class ScalingWarning(UserWarning):
+    """One scaling function does not fit all sizes within their errors."""
+
+
+@dataclass(frozen=True)
+class ScalingFit:
+    """Result of `fit_scaling`; every error is one standard deviation.
+
+    Attributes
+    ----------
+    beta_c, beta_c_error
+        Critical inverse temperature (1/J). The error is the larger of `beta_c_statistical` and `beta_c_scatter`.
+    beta_c_statistical
+        Jackknife error, times sqrt(chi2 / dof) where the fit is not credible (p < 0.05).
+    beta_c_scatter
+        Error of beta_c if the curve of every run were shifted as a whole, at random, by as much as its residuals say:
+        for mean-field data, whose graphs differ by more than size. NaN for flat lattices and where there are no more
+        runs than numbers that move whole curves (beta_c, b_0, ...).
+    beta_c_shift
+        Change of beta_c when the smallest size is left out; NaN where too few sizes remain.
+    nu, nu_error
+        Correlation-length exponent; held at 1/2, error 0, for mean field.
+    critical_value, critical_value_error
+        Q* = Q(beta_c) of the infinite system; held, error 0, for the Binder cumulant of mean field.
+    quality
+        S of the collapse of Q less its fitted corrections (see `collapse_quality`): about 1 when it is good.
+    chi2, dof, p
+        Of the fit to the estimates, and the probability of a larger chi2.
+    degree
+        Degree of the polynomial.
+    smallest, largest
+        Sizes used, in sites.
+    n_runs, n_points
+        Number of runs (sizes, or maps) and points in the window.
+    quantity, method
+        What was fitted, and how, in words.
+    """
+
+    beta_c: float
+    beta_c_error: float
+    beta_c_statistical: float
+    beta_c_scatter: float
+    beta_c_shift: float
+    nu: float
+    nu_error: float
+    critical_value: float
+    critical_value_error: float
+    quality: float
+    chi2: float
+    dof: int
+    p: float
+    degree: int
+    smallest: int
+    largest: int
+    n_runs: int
+    n_points: int
+    quantity: str
+    method: str
+
+    def to_dataset(self) -> xr.Dataset:
+        """The numbers as scalar variables, the words as attributes."""
+        values = asdict(self)
+        words = {name: values.pop(name) for name in ("quantity", "method")}
+        units = {name: "1/J" if name.startswith("beta_c") else "1" for name in values}
+        return xr.Dataset({name: ((), value, {"units": units[name]}) for name, value in values.items()}, attrs=words)
+
+
+@dataclass(frozen=True)
+class _Law:
+    """What the dimension fixes: exponents in the number of sites, and Q* where it is known."""
+
+    dimension: int | None  # None: mean field
+    w: float
+    critical_value: float | None
+
+    @property
+    def y(self) -> float | None:
+        """Exponent of the scaling variable, None where it is fitted."""
+        return 0.5 if self.dimension is None else None
+
+    def nu(self, y: float) -> float:
+        return 0.5 if self.dimension is None else 1 / (self.dimension * y)
+
+
+def fit_scaling(
+    data: Data, quantity: str = "binder", dimension: int | str | None = None, smallest: int = 0
+) -> ScalingFit:
+    """Critical point and exponent from one least-squares fit to all sizes.
+
+    The form, with N = n_sites, is
+
+        Q(beta, N) = Q* + sum_k a_k x^k + N^-w (b_0 + b_1 x) + e t x [+ c N^-2w],    t = beta / beta_c - 1,  x = t N^y;
+
+    e allows for the curvature of the scaling field. Mean field: y = w = 1/2, Q* = 0.2705201283 for the Binder cumulant.
+    Dimension d = 2, 3: y = 1 / (nu d), that is x = t L^(1/nu), with nu and Q* fitted, and w = omega / d from omega =
+    7/4 (2D) and 0.83 (3D). The fit takes the points whose Q the linear term moves by less than 0.6 Q*, as judged at the
+    crossing of the smallest with the largest size. The degree is 4; 5, 6 and the term c are tried in this order where
+    chi2 is not credible (p < 0.05), c with one size more than determine it. Errors come from the jackknife replicas of
+    every size, one linear step of the fit each.
+
+    Closed hyperbolic maps are no scaled copies of each other: a good run sees every map's curve shifted a little, and
+    the quoted error of mean-field data allows for that (`ScalingFit.beta_c_scatter`). It takes 4 maps or more.
+
+    Parameters
+    ----------
+    data
+        As for `crossings`, at least 3 different sizes, which may have grids of their own; several maps may have the
+        same number of sites. ``L`` may be a label.
+    quantity
+        ``"binder"`` or ``"xi_over_L"``.
+    dimension
+        2, 3, 5 or above, or ``"mean_field"``; by default the attribute ``dimension`` of the data.
+    smallest
+        Leave out sizes of fewer sites.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than 3 sizes or the dimension is unknown; if the smallest and the largest size do not cross
+        within the data, a size has fewer than 2 points in the window, or the fit does not converge.
+
+    Warns
+    -----
+    ScalingWarning
+        If the fit is not credible (p < 0.05).
+
+    References
+    ----------
+    M. Hasenbusch, Phys. Rev. B 82, 174433 (2010), for omega in 3D and joint fits of dimensionless quantities.
+    """
+    law = _law(split_sizes(data)[0].attrs.get("dimension") if dimension is None else dimension, quantity)
+    runs = sorted((run for run in measure(data) if run.n_sites >= smallest), key=by_size)
+    n_sizes = len({run.n_sites for run in runs})
+    if n_sizes < FEWEST_SIZES:
+        raise ValueError(f"a scaling fit needs at least {FEWEST_SIZES} different sizes, got {n_sizes}: add sizes")
+    points, start = _points_near_crossing(runs, quantity, law)
+    fit = _best_fit(points, law, start)
+    if fit.p <= LOWEST_P:
+        warnings.warn(
+            f"one scaling function does not fit all sizes (chi2 = {fit.chi2:.1f}, dof = {fit.dof}): errors enlarged; "
+            "leave out small sizes (smallest=) or, of closed maps, those of small injectivity radius",
+            ScalingWarning,
+            stacklevel=2,
+        )
+    return _report(fit, points, law, quantity)
+
+
+def _law(dimension: Any, quantity: str) -> _Law:
+    if isinstance(dimension, Integral) and int(dimension) in OMEGA:
+        return _Law(int(dimension), OMEGA[int(dimension)] / int(dimension), None)
+    if dimension == "mean_field" or (isinstance(dimension, Integral) and int(dimension) >= 5):
+        return _Law(None, 0.5, BINDER_MEAN_FIELD if quantity == "binder" else None)
+    raise ValueError(f"dimension must be {DIMENSIONS}, got {dimension!r}: pass dimension=")
+
+
+def _points_near_crossing(runs: list[Measurement], quantity: str, law: _Law) -> tuple[Points, tuple[float, float]]:
+    """The points of the window, and where the fit starts: beta_c and y from the crossing of the extreme sizes."""
+    ends = [runs[0], runs[-1]]
+    crossing = find_crossings(ends, quantity)[0]
+    assert crossing is not None  # find_crossings raises where its only pair does not cross
+    slopes = [_slope(run, quantity, crossing.beta) for run in ends]
+    if min(slopes) <= 0:
+        raise ValueError(f"{quantity} does not rise with beta at the crossing {crossing.beta:g}: draw more")
+    n_sites = np.array([run.n_sites for run in ends])
+    y = law.y or float(np.diff(np.log(slopes))[0] / np.diff(np.log(n_sites))[0])
+    reach = REACH * crossing.value / slopes[-1]  # of the largest size, in beta
+    pieces = []
+    for run in runs:
+        rows = evaluate(run, quantity)
+        near = np.abs(run.beta - crossing.beta) <= reach * (run.n_sites / n_sites[-1]) ** -y
+        near &= np.isfinite(rows).all(axis=0)
+        if near.sum() < 2:
+            name = run.n_sites if run.label is None else run.label
+            raise ValueError(
+                f"size {name} has {near.sum()} values of beta near the crossing {crossing.beta:g}, and 2 are needed: "
+                "narrow its range of beta around there"
+            )
+        pieces.append((run.beta[near], rows[:, near]))
+    return _flat(runs, pieces), (crossing.beta, y)
+
+
+def _slope(run: Measurement, quantity: str, beta: float) -> float:
+    scale = float(np.mean(np.diff(np.sort(run.beta))))
+    return float(fit_nearby(run.beta, evaluate(run, quantity), beta, scale).coefficients[1, 0]) / scale
+
+
+def _flat(runs: list[Measurement], pieces: list[tuple[Array, Array]]) -> Points:
+    counts = [len(beta) for beta, _ in pieces]
+    return Points(
+        beta=np.concatenate([beta for beta, _ in pieces]),
+        n_sites=np.repeat([float(run.n_sites) for run in runs], counts),
+        value=np.concatenate([rows[0] for _, rows in pieces]),
+        error=np.concatenate([floored_errors(rows) for _, rows in pieces]),
+        run=np.repeat(np.arange(len(runs)), counts),
+        replicas=[rows[1:] - rows[0] for _, rows in pieces],
+    )
+
+
+def _best_fit(points: Points, law: _Law, start: tuple[float, float]) -> JointFit:
+    """The first credible fit, of increasing degree, without and then with the term N^-2w.
+
+    Where none is, the degree of lowest chi2 / dof without it: a term that does not explain the misfit would only add
+    leverage. The lowest degree is ample for the window, so that a choice, which would make errors too small, is seldom.
+    """
+    fits: list[JointFit] = []
+    for second, degree in product((False, True), DEGREES):
+        form = Form(degree, second, law.w, law.critical_value, law.dimension is not None)
+        if fits and not _determined(form, points):
+            continue
+        fits.append(fit_jointly(points, form, *start))
+        if fits[-1].p > LOWEST_P:
+            return fits[-1]
+    return min((fit for fit in fits if not fit.form.second), key=lambda fit: fit.chi2 / fit.dof)
+
+
+def _determined(form: Form, points: Points) -> bool:
+    """Whether a degree of freedom is left, with N^-2w also between sizes: it could mimic any scatter of them."""
+    n_sizes = len(np.unique(points.n_sites))
+    return n_sizes >= form.n_sizes_needed + form.second and form.n_parameters < len(points.value)
+
+
+def _report(fit: JointFit, points: Points, law: _Law, quantity: str) -> ScalingFit:
+    inflation = 1.0 if fit.p > LOWEST_P else np.sqrt(fit.chi2 / fit.dof)
+    statistical, y_error, value_error = inflation * np.sqrt(np.diag(fit.covariance))
+    scatter = fit.scatter if law.dimension is None else np.nan
+    nu = law.nu(fit.y)
+    return ScalingFit(
+        beta_c=fit.beta_c,
+        beta_c_error=float(np.fmax(statistical, scatter)),
+        beta_c_statistical=float(statistical),
+        beta_c_scatter=scatter,
+        beta_c_shift=_shift(fit, points, law),
+        nu=nu,
+        nu_error=float(nu * y_error / fit.y),
+        critical_value=fit.critical_value,
+        critical_value_error=float(value_error),
+        quality=collapse_quality(fit.x, fit.collapsed, points.error, points.run),
+        chi2=fit.chi2,
+        dof=fit.dof,
+        p=fit.p,
+        degree=fit.form.degree,
+        smallest=int(points.n_sites.min()),
+        largest=int(points.n_sites.max()),
+        n_runs=len(points.replicas),
+        n_points=len(points.value),
+        quantity=quantity,
+        method=_words(fit, inflation, scatter > statistical),
+    )
+
+
+def _shift(fit: JointFit, points: Points, law: _Law) -> float:
+    """Change of beta_c without the smallest size, NaN where the others do not determine it."""
+    rest = points.without_smallest()
+    lowest = replace(fit.form, degree=DEGREES[0], second=False)
+    return _best_fit(rest, law, (fit.beta_c, fit.y)).beta_c - fit.beta_c if _determined(lowest, rest) else np.nan
+
+
+def _words(fit: JointFit, inflation: float, scattered: bool) -> str:
+    second = ", N^-2w" if fit.form.second else ""
+    corrections = f"N^-w (1, x), t x{second}, w = {fit.form.w:.4g}"
+    enlarged = f", errors enlarged by sqrt(chi2 / dof) = {inflation:.2f}" if inflation > 1 else ""
+    scatter = ", beta_c_error from the scatter between runs" if scattered else ""
+    return f"joint fit of degree {fit.form.degree} in x, corrections {corrections}{enlarged}{scatter}"
