@@ -81,7 +81,9 @@ def collect_statistics(
 
 def _provenance(model: IsingModel, schedule: Schedule) -> dict[str, Any]:
     lattice = model.lattice
-    facts = {f"lattice_{key}": value for key, value in lattice.attrs.items()}
+    facts = {  # files know no booleans
+        f"lattice_{key}": int(value) if isinstance(value, bool) else value for key, value in lattice.attrs.items()
+    }
     return {
         "model": model.name,
         "lattice": lattice.name,

@@ -73,5 +73,3 @@ def mark_automorphisms(x: Array, z: Array, queue: Array, image: Array, possible:
     """possible[d]: whether an automorphism of the map takes dart 0 to dart d."""
     for target in range(len(possible)):
         possible[target] = extends(x, z, queue, target, image)
-
-

@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from .darts import Darts, Quotient
 from .growth import sphere_sizes
 
-FAMILIES = ((3, 7), (7, 3), (4, 5), (5, 4))
-
 
 def projective(p: int, q: int, max_order: int) -> Iterator[Quotient]:
     """The quotients PSL(2,l) and PGL(2,l), l an odd prime, of any hyperbolic {p,q}.

@@ -1,38 +1,16 @@
-"""Quotients of triangle groups given by relators: a table of small ones, enumerated by Todd and Coxeter's method."""
+"""Quotients of triangle groups given by relators, enumerated by Todd and Coxeter's method."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import partial
-from typing import NamedTuple
+from functools import lru_cache, partial
 
 import numpy as np
 
 from .darts import Darts, Quotient
+from .small_genus import TABLE, Tabulated
 
 MAX_COSETS = 100_000  # of a coset enumeration, collapsed ones included
-
-
-class Tabulated(NamedTuple):
-    """A quotient by relators besides x^2, y^p, z^q and xyz: words over x, y, z and their inverses X, Y, Z."""
-
-    name: str
-    alias: str
-    p: int
-    q: int
-    order: int
-    relators: tuple[str, ...]
-
-
-TABLE = (  # from M. Conder's list of the quotients of triangle groups that act on surfaces of genus 2 to 101
-    Tabulated("bolza", "T2.1", 3, 8, 48, ("zyxzYZxz",)),
-    Tabulated("T2.6", "", 8, 8, 8, ("xzy", "yyyZ")),
-    Tabulated("klein", "T3.1", 3, 7, 168, ("yxzyxzYzYZxz",)),
-    Tabulated("bring", "T4.2", 4, 5, 120, ("xzyxYZxYZ",)),
-    Tabulated("T4.6", "", 5, 5, 60, ("ZyZyZy",)),
-    Tabulated("T5.3", "", 4, 5, 160, ("yZyZyZyZ",)),
-    Tabulated("macbeath", "T7.1", 3, 7, 504, ("yZxzyZxzzyZZyZZxzz",)),
-)
 
 
 def tabulated(p: int, q: int, max_order: int) -> Iterator[Quotient]:
@@ -42,6 +20,7 @@ def tabulated(p: int, q: int, max_order: int) -> Iterator[Quotient]:
             yield Quotient(p, q, row.name, row.order, partial(_tabulated_darts, row, p != row.p), row.alias)
 
 
+@lru_cache(maxsize=64)
 def _tabulated_darts(row: Tabulated, dual: bool) -> Darts:
     darts = enumerate_relators(row.p, row.q, row.relators)
     return Darts(darts.x, darts.z, darts.y) if dual else darts
