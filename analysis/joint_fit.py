@@ -107,7 +107,8 @@ class JointFit:
     chi2, dof
         Of the fit with the errors of the points taken as independent.
     scatter
-        Error of beta_c if the curve of every run were shifted as a whole, at random, by as much as the residuals say.
+        Error of beta_c if every run had one of its own, apart in x by as much as the residuals say; NaN where none is
+        left to judge by.
     x, collapsed
         (point,): the scaling variable (beta / beta_c - 1) N^y, and Q less the fitted corrections.
     """
@@ -228,7 +229,9 @@ def _result(
         covariance=_covariance(points, response),
         chi2=float(residual @ residual),
         dof=len(points.value) - form.n_parameters,
-        scatter=_scatter(points, residual, jacobian, inverse) if n_runs > form.n_sizes_needed else float("nan"),
+        scatter=_scatter(points, residual, jacobian, inverse, theta[1])
+        if n_runs > form.n_sizes_needed
+        else float("nan"),
         x=x * unit * points.n_sites.max() ** theta[1],
         collapsed=points.value - corrections,
     )
@@ -243,15 +246,15 @@ def _covariance(points: Points, response: Array) -> Array:
     return total
 
 
-def _scatter(points: Points, residual: Array, jacobian: Array, inverse: Array) -> float:
-    """Error of beta_c from random shifts of whole curves, sized by the weighted mean residuals r of the runs.
+def _scatter(points: Points, residual: Array, jacobian: Array, inverse: Array, y: float) -> float:
+    """Error of beta_c if every run had one of its own, apart in x by as much as the residuals say.
 
-    With M_ij the mean residual of run i that a unit shift of run j leaves, shift^2 = sum_i r_i^2 / sum_ij M_ij^2.
+    With r_i the shift of run i that its residuals ask for, and M_ij what a unit shift of run j leaves of it after the
+    fit, shift^2 = sum_i r_i^2 / sum_ij M_ij^2.
     """
-    member = (points.run[:, np.newaxis] == np.arange(len(points.replicas))) / points.error[
-        :, np.newaxis
-    ]  # (point, run)
-    average = (member / np.sum(member**2, axis=0)).T  # weighted residuals -> mean residual of every run
-    left = average @ (member - jacobian @ (inverse @ member))
-    shift = np.linalg.norm(average @ residual) / np.linalg.norm(left)
+    by_x = jacobian[:, 0] * points.n_sites**-y
+    member = (points.run[:, np.newaxis] == np.arange(len(points.replicas))) * by_x[:, np.newaxis]  # (point, run)
+    asked = (member / np.sum(member**2, axis=0)).T  # weighted residuals -> shift of every run
+    left = asked @ (member - jacobian @ (inverse @ member))
+    shift = np.linalg.norm(asked @ residual) / np.linalg.norm(left)
     return float(shift * np.linalg.norm(inverse[0] @ member))

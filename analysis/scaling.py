@@ -46,9 +46,9 @@ class ScalingFit:
     beta_c_statistical
         Jackknife error, times sqrt(chi2 / dof) where the fit is not credible (p < 0.05).
     beta_c_scatter
-        Error of beta_c if the curve of every run were shifted as a whole, at random, by as much as its residuals say:
-        for mean-field data, whose graphs differ by more than size. NaN for flat lattices and where there are no more
-        runs than numbers that move whole curves (beta_c, b_0, ...).
+        Error of beta_c if every run had a beta_c of its own, apart at random in x by as much as its residuals say: for
+        mean-field data, whose graphs differ by more than size. NaN for flat lattices and where there are no more runs
+        than numbers that move whole curves (beta_c, b_0, ...).
     beta_c_shift
         Change of beta_c when the smallest size is left out; NaN where too few sizes remain.
     nu, nu_error
@@ -131,8 +131,8 @@ def fit_scaling(
     chi2 is not credible (p < 0.05), c with one size more than determine it. Errors come from the jackknife replicas of
     every size, one linear step of the fit each.
 
-    Closed hyperbolic maps are no scaled copies of each other: a good run sees every map's curve shifted a little, and
-    the quoted error of mean-field data allows for that (`ScalingFit.beta_c_scatter`). It takes 4 maps or more.
+    Closed hyperbolic maps are no scaled copies of each other: a good run sees a beta_c of its own in every map,
+    and the quoted error of mean-field data allows for that (`ScalingFit.beta_c_scatter`).
 
     Parameters
     ----------

@@ -108,7 +108,7 @@ def test_scatter_between_maps_enters_the_error():
     n_sites = np.array([int(run.n_sites) for run in maps])
     fits = []
     for _ in range(16):
-        factor = 1 + 0.15 * rng.standard_normal(6) / np.sqrt(n_sites)  # every map has a beta_c of its own
+        factor = 1 + 0.1 * rng.standard_normal(6) / np.sqrt(n_sites)  # every map has a beta_c of its own
         moved = [run.assign_coords(beta=run.beta * by, L=i) for i, (run, by) in enumerate(zip(maps, factor))]
         with pytest.warns(analysis.ScalingWarning, match="does not fit all sizes"):
             fits.append(analysis.fit_scaling(moved))
