@@ -77,6 +77,9 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--thermostat", choices=("none", "standard", "final_address"), default="standard", help="start of beta"
     )
+    sub = command("maps", _maps, None, "The closed hyperbolic lattices {p,q}: every size with its best map.")
+    sub.add_argument("--pq", type=int, nargs=2, required=True, metavar=("P", "Q"), help="sides of a face, neighbours")
+    sub.add_argument("--n-max", type=int, default=2000, help="largest number of sites listed")
     sub = command("bench", _bench, None, "Speed, memory and start-up on this machine: medians and spread.")
     sub.add_argument("--peers", action="store_true", help="also mcising, peapods, ... if installed; installs nothing")
     sub.add_argument("--out", type=Path, help="Markdown file; one with bench marks keeps its other text")
@@ -154,6 +157,18 @@ def _train(options: argparse.Namespace) -> None:
         text=options.text, thermostat=thermostat, seed=options.seed, steps=options.steps, progress=_bars(options)
     )
     _save(run, options)
+
+
+def _maps(options: argparse.Namespace) -> None:
+    from ising.tilings import map_table
+
+    p, q = options.pq
+    rows = map_table(p, q, options.n_max, progress=_bars(options))
+    print("  sites  genus  radius  lambda_2  bipartite  surface")
+    for row in rows:
+        bipartite, note = "yes" if row.bipartite else "no", "" if row.admitted else "  (radius too small: refused)"
+        numbers = f"{row.n_sites:7} {row.genus:6} {row.radius:7} {row.second_eigenvalue:9.4f}"
+        print(f"{numbers}  {bipartite:9}  {row.surface}{note}")
 
 
 def _bench(options: argparse.Namespace) -> None:

@@ -17,7 +17,15 @@ from .lattice import Lattice, from_bonds, from_networkx
 from .model import IsingModel, edwards_anderson, ferromagnet, from_matrix, hopfield, sherrington_kirkpatrick
 from .sample import sample, sample_sizes
 from .schedule import Schedule
-from .tilings import SmallRadiusWarning, closed_hyperbolic, disk, hyperbolic
+from .tilings import (
+    SmallRadiusWarning,
+    automorphisms,
+    available_sizes,
+    closed_hyperbolic,
+    disk,
+    hyperbolic,
+    map_table,
+)
 
 __version__ = version("ceas-physics")
 
@@ -28,6 +36,8 @@ __all__ = [
     "Lattice",
     "Schedule",
     "SmallRadiusWarning",
+    "automorphisms",
+    "available_sizes",
     "chain",
     "closed_hyperbolic",
     "complete",
@@ -44,6 +54,7 @@ __all__ = [
     "hopfield",
     "hyperbolic",
     "hypercubic",
+    "map_table",
     "population_annealing",
     "random_regular",
     "sample",
