@@ -1,8 +1,8 @@
-"""Mean-field, tree and random-energy models in closed form."""
+"""Mean-field and random-energy models in closed form."""
 
 from __future__ import annotations
 
-from math import atanh, log, sqrt
+from math import log, sqrt
 
 import numpy as np
 import xarray as xr
@@ -51,17 +51,6 @@ def curie_weiss(n: int, beta: ArrayLike) -> xr.Dataset:
         **magnetic(1 - missing / n, variance, p @ M**4 / float(n) ** 4, n),
     }
     return dataset(betas, values, n)
-
-
-def bethe_critical_beta(degree: int) -> float:
-    """Critical beta of the Bethe lattice and of random regular graphs: atanh(1 / (degree - 1)), J = 1, degree >= 3.
-
-    Examples
-    --------
-    >>> round(bethe_critical_beta(7), 6)
-    0.168236
-    """
-    return atanh(1 / (as_integer("degree", degree, 3) - 1))
 
 
 def random_energy_model(n: int, beta: ArrayLike, sigma: float = 1.0) -> xr.Dataset:
