@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,16 @@ from .bit_tables import BitTables, pack, unpack
 from .kernels_exchange import Ladder
 from .observables import PAIR_OBSERVABLES, Arrays
 from .streams import Purpose, generator, states, wide_states
+from .sublattices import sublattice_signs
 from .words import ONES, WIDTH
+
+SINGLE = {
+    "energy": np.int32,
+    "magnetization": np.int32,
+    "structure_factor": np.float64,
+    "staggered_magnetization": np.int32,
+}
+PAIRS = {"link_overlap": np.int32, "overlap": np.int32, "overlap_k": np.float64}
 
 
 class BitUnit:
@@ -44,7 +53,7 @@ class BitUnit:
         self.run = kernels_bits.BitRun(
             tables.digits(here), tables.flips, here, tables.coupling, float(tables.model.fields), self.n_sites,
             lattice.n_bonds, exchange, isoenergetic, lattice.neighbors, tables.waves, tables.disorder_lanes,
-            np.zeros((1, 0, WIDTH), np.uint64),
+            np.zeros((1, 0, WIDTH), np.uint64), np.zeros(0, np.uint64),
         )  # fmt: skip
         exchange_keys = [(self.n_sites, disorder, beta_indices[0], word) for word in words]
         self.ladder = _new_ladder(len(words), n_beta, states(seed, Purpose.EXCHANGE, exchange_keys))
@@ -73,22 +82,26 @@ class BitUnit:
         n_draws, n_words = stop - start, len(self.words)
         names = results[0] if self.tables.disorder_lanes else results
         n_pairs = n_words // 2 if self.tables.disorder_lanes else n_words
-        single = self._outputs(n_draws, n_words, names, ("energy", "magnetization", "structure_factor"))
-        pairs = self._outputs(n_draws, n_pairs, names, ("link_overlap", "overlap", "overlap_k"))
-        run = self.run._replace(
-            tally=self.tables.new_tally()
-        )  # not kept: 16 bytes a site that only a running unit needs
+        single = self._outputs(n_draws, n_words, names, SINGLE)
+        pairs = self._outputs(n_draws, n_pairs, names, PAIRS)
+        # not kept: 24 bytes a site that only a running unit needs
+        run = self.run._replace(tally=self.tables.new_tally(), stagger=self._stagger(names))
         kernels_bits.sample(self.spins, self.rng, self.tables.graph, run, self.ladder, thin, n_draws, single, pairs)
         self._write(results, start, self._values(single, pairs))
 
-    def _outputs(self, n_draws: int, n_words: int, names: Any, wanted: tuple[str, str, str]) -> tuple[Any, Any, Any]:
+    def _stagger(self, names: Any) -> NDArray[np.uint64]:
+        """All ones on the sublattice of sign -1, (n_sites + 1,), or nothing if it is not wanted."""
+        signs = sublattice_signs(self.tables.model.lattice) if "staggered_magnetization" in names else None
+        return np.zeros(0, np.uint64) if signs is None else np.where(np.append(signs, 1) < 0, ONES, np.uint64(0))
+
+    def _outputs(self, n_draws: int, n_words: int, names: Any, wanted: Mapping[str, Any]) -> tuple[NDArray[Any], ...]:
         def raw(name: str, dtype: Any) -> NDArray[Any]:
             needed = name in names or (name == "magnetization" and "energy" in names and self.run.field != 0.0)
             return np.empty((n_draws if needed else 0, len(self.beta_indices), n_words, 64), dtype)
 
-        return raw(wanted[0], np.int32), raw(wanted[1], np.int32), raw(wanted[2], np.float64)
+        return tuple(raw(name, dtype) for name, dtype in wanted.items())
 
-    def _values(self, single: tuple[Any, Any, Any], pairs: tuple[Any, Any, Any]) -> Arrays:
+    def _values(self, single: tuple[NDArray[Any], ...], pairs: tuple[NDArray[Any], ...]) -> Arrays:
         n, n_bonds = self.n_sites, self.run.n_bonds
         energy = -self.run.coupling * (n_bonds - 2.0 * single[0])
         if self.run.field != 0.0 and single[0].size:
@@ -97,6 +110,7 @@ class BitUnit:
             "energy": energy / n,
             "magnetization": (2.0 * single[1] - n) / n,
             "structure_factor": single[2] / n,
+            "staggered_magnetization": (2.0 * single[3] - n) / n,
             "overlap": (2.0 * pairs[1] - n) / n,
             "link_overlap": (n_bonds - 2.0 * pairs[0]) / n_bonds,
             "overlap_k": pairs[2] / n,

@@ -13,6 +13,8 @@ from .integers import as_integer
 from .model import IsingModel
 from .observables import IMPROVED_OBSERVABLES, PAIR_OBSERVABLES
 from .schedule import Schedule
+from .space import fits_space
+from .sublattices import sublattice_signs
 
 MAX_RESULT_BYTES = 2 * 2**30
 BIT_KERNELS = "+-J couplings, a uniform field, degree <= 15 and a local update"
@@ -113,15 +115,28 @@ def check_observables(
         available.append("structure_factor")
     if any(one.disordered for one in models) and chains > 1:
         available += ["overlap"] + ["link_overlap"] * (models[0].lattice.n_bonds > 0) + ["overlap_k"] * momentum
+    if all(not one.disordered and float(one.couplings) < 0 for one in models) and _bipartite(models[0]):
+        available.append("staggered_magnetization")
     names = available if wanted is None else [wanted] if isinstance(wanted, str) else list(wanted)
     extra = [name for name in IMPROVED_OBSERVABLES if momentum or name == "improved_m2"]
     available = available + (extra if update == "swendsen_wang" else [])
+    if "staggered_magnetization" in names and "staggered_magnetization" not in available:
+        if not _bipartite(models[0]):
+            raise ValueError(
+                f"staggered_magnetization needs a bipartite lattice, but {models[0].lattice.name} has an odd ring of "
+                "bonds (a torus needs even L): leave it out of observables="
+            )
+        available = [*available, "staggered_magnetization"]
     unknown = [name for name in names if name not in available]
     if unknown or not names:
         raise ValueError(f"observables must be among {available} for this model, got {names}")
     if chains > 1 and chains % 2 and any(name in PAIR_OBSERVABLES for name in names):
         raise ValueError(f"overlaps pair chains (2k, 2k + 1): chains must be even, got {chains}")
     return names
+
+
+def _bipartite(model: IsingModel) -> bool:
+    return fits_space(model) or sublattice_signs(model.lattice) is not None
 
 
 def check_memory(

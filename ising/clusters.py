@@ -17,6 +17,7 @@ from .lattice import Lattice
 from .model import IsingModel
 from .observables import IMPROVED_OBSERVABLES, PAIR_OBSERVABLES, Arrays
 from .streams import Purpose, generator, wide_states
+from .sublattices import sublattice_signs
 
 MIN_REGULAR = 16  # pairs at one distance among 64 neighbouring nodes that make a regular word
 
@@ -140,10 +141,9 @@ def activation_integers(beta: float, magnitude: NDArray[np.float64]) -> NDArray[
 class ClusterUnit:
     """One or two chains at one beta under Swendsen-Wang or Wolff; any couplings, fields through a ghost spin.
 
-    Swendsen-Wang fills the improved estimators `improved_m2` and `improved_structure_factor` if `results` has these
-    names: the expectation of m^2, or of the structure factor, over the coin tosses of the step that led to the draw,
-    given its active bonds. Means equal those of the plain observables for any couplings and fields (spins enter with
-    their signs, the ghost's cluster counts like the others); variances are smaller, most where clusters are small.
+    Swendsen-Wang fills `improved_m2` and `improved_structure_factor` if `results` has these names: the expectation of
+    m^2, or of the structure factor, over the coin tosses of the step that led to the draw, given its bonds. Means are
+    those of the plain observables for any couplings and fields (the ghost's cluster counts like the others).
 
     Parameters
     ----------
@@ -154,11 +154,9 @@ class ClusterUnit:
     beta_index, beta
         Where in the results, and the inverse temperature.
     first, count
-        Chains first .. first + count - 1; an even first, so that pairs of chains stay together.
-    seed, disorder
-        With n_sites, beta_index and chain they name the random streams.
-    initial
-        ``"random"``, ``"up"`` or +-1 spins (beta, chain, site).
+        Chains first .. first + count - 1; first is even: pairs stay together.
+    seed, disorder, initial
+        As in `sample`.
     """
 
     def __init__(
@@ -207,9 +205,10 @@ class ClusterUnit:
     def draw(self, results: Arrays, start: int, stop: int, thin: int) -> None:
         """Fill draws start..stop of this unit's slice of the results."""
         graph, count = self.graph, len(self.up)
-        single = np.zeros((count, stop - start, 5))
+        single = np.zeros((count, stop - start, 6))
         pairs = np.zeros((count // 2, stop - start if any(name in results for name in PAIR_OBSERVABLES) else 0, 3))
-        scratch = self._scratch(improved=any(name in results for name in IMPROVED_OBSERVABLES))
+        improved = any(name in results for name in IMPROVED_OBSERVABLES)
+        scratch = self._scratch(improved, "staggered_magnetization" in results)
         weights = np.zeros(0) if graph.uniform else graph.magnitude
         tail = (graph.bonds, weights, graph.momenta, scratch, thin, single, graph.plain, pairs)
         if self.wolff:
@@ -230,6 +229,7 @@ class ClusterUnit:
             "energy": (2 * cost - ground) / n,
             "magnetization": (2 * single[..., 1] - n) / n,
             "structure_factor": single[..., 2] / n,
+            "staggered_magnetization": (2 * single[..., 5] - n) / n,
             "overlap": (2 * pairs[..., 1] - n) / n,
             "link_overlap": (n_bonds - 2 * pairs[..., 0]) / max(1, n_bonds),
             "overlap_k": pairs[..., 2] / n,
@@ -246,8 +246,9 @@ class ClusterUnit:
         """Nothing: no exchange here."""
         return {}
 
-    def _scratch(self, improved: bool) -> Scratch:
+    def _scratch(self, improved: bool, staggered: bool = False) -> Scratch:
         n_nodes, n_words = self.up.shape[1], len(self.graph.bonds.mask)
+        signs = sublattice_signs(self.model.lattice) if staggered else None
         return Scratch(
             parent=np.arange(n_nodes, dtype=np.uint32),
             flips=np.zeros(n_nodes + 64 * BLOCK, np.uint8),
@@ -258,6 +259,7 @@ class ClusterUnit:
             overlap=np.empty(n_nodes, np.uint8),
             counts=np.empty_like(self.graph.momenta.sizes),
             sums=np.zeros((n_nodes if improved else 0, 1 + 2 * len(self.graph.momenta.steps))),
+            stagger=np.zeros(0, np.uint8) if signs is None else np.pad(signs < 0, PAD).astype(np.uint8),
         )
 
     def _wolff_tables(self) -> tuple[Adjacency, NDArray[np.uint64], Pool]:

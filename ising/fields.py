@@ -29,6 +29,8 @@ from .field_tables import (
 from .model import IsingModel
 from .observables import PAIR_OBSERVABLES, Arrays
 from .streams import Purpose, generator, wide_states
+from .sublattices import sublattice_signs
+from .words import ONES
 
 UPDATES = ("heat_bath", "metropolis")
 CHAINS_PER_WORD, CHAINS_PER_ROWS = 64, 8
@@ -157,11 +159,12 @@ class FieldUnit:
         tables, n_slots = self.tables, len(self.betas)
         lanes = self.count if tables.cached else CHAINS_PER_WORD
         wants_pairs = any(name in results for name in PAIR_OBSERVABLES)
-        single = np.empty((n_slots, stop - start, 3, lanes))
+        stagger = self._stagger(results)
+        single = np.empty((n_slots, stop - start, 4, lanes))
         pairs = np.empty((n_slots, stop - start if wants_pairs else 0, 3, lanes))
         betas = np.broadcast_to(self.betas, (thin, n_slots)).copy()
         if tables.cached:
-            kernels.draw_rows(self.state, tables.rows, betas, self.metropolis, self.ladder, single, pairs)
+            kernels.draw_rows(self.state, tables.rows, betas, self.metropolis, self.ladder, stagger, single, pairs)
         else:
             kernels.draw_words(
                 self.state,
@@ -172,12 +175,14 @@ class FieldUnit:
                 self.ladder,
                 _layout(tables, results, "structure_factor"),
                 _layout(tables, results, "overlap_k"),
+                stagger,
                 single,
                 pairs,
             )
         n, n_bonds = tables.n_sites, max(1, tables.model.lattice.n_bonds)
         columns = {
             "energy": (single, 0, n), "magnetization": (single, 1, n), "structure_factor": (single, 2, n),
+            "staggered_magnetization": (single, 3, n),
             "link_overlap": (pairs, 0, n_bonds), "overlap": (pairs, 1, n), "overlap_k": (pairs, 2, n),
         }  # fmt: skip
         for name, out in results.items():
@@ -186,6 +191,16 @@ class FieldUnit:
             block = raw[:, :, column, : self.count - self.count % step : step] / size  # (slot, draw, chain or pair)
             first = self.first // step
             out[self.beta_indices, first : first + block.shape[2], start:stop] = block.transpose(0, 2, 1)
+
+    def _stagger(self, results: Arrays) -> NDArray[np.uint64]:
+        """Marks of the sublattice of sign -1, a word a site or, where fields are cached, a bit a site; or nothing."""
+        signs = sublattice_signs(self.tables.model.lattice) if "staggered_magnetization" in results else None
+        if signs is None:
+            return np.zeros(0, np.uint64)
+        if not self.tables.cached:
+            return np.where(signs < 0, ONES, np.uint64(0))
+        packed = np.packbits(signs < 0, bitorder="little")
+        return np.pad(packed, (0, self.state.spins.shape[1] * 8 - len(packed))).view(np.uint64)
 
     def configurations(self) -> list[tuple[int, int, NDArray[np.int8]]]:
         """(beta index, first chain, spins (count, n_sites)) of every slot."""

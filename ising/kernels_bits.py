@@ -155,6 +155,7 @@ class BitRun(NamedTuple):
     waves: NDArray[np.float64]  # (2, 8 n_blocks)
     disorder_lanes: bool  # pairs are the same lane of words (0, 1), else lanes (2k, 2k + 1) of one word
     tally: NDArray[np.uint64]  # scratch of `sweep`, empty unless the graph is regular and bipartite
+    stagger: NDArray[np.uint64]  # (n_sites + 1,): all ones on the sublattice of sign -1; empty if not wanted
 
 
 @njit(cache=True, nogil=True)
@@ -203,8 +204,9 @@ def _total_energies(run, ladder, word):  # type: ignore[no-untyped-def]
 def sample(spins, rng, graph, run, ladder, thin, n_draws, single, pairs):  # type: ignore[no-untyped-def]
     """`thin` sweeps before each draw; fills the outputs with raw counts.
 
-    single: three arrays (n_draws, n_beta, n_words, 64): unsatisfied bonds int32, up spins int32, |amplitude|^2 float64,
-    each with n_draws = 0 if not wanted; pairs: the same of the overlap field, (n_draws, n_beta, 1 or n_words, 64).
+    single: four arrays (n_draws, n_beta, n_words, 64): unsatisfied bonds int32, up spins int32, |amplitude|^2 float64,
+    spins equal to their sublattice's sign int32, each with n_draws = 0 if not wanted; pairs: the first three of the
+    overlap field, (n_draws, n_beta, 1 or n_words, 64).
     """
     planes, buffer = np.zeros((N_PLANES, 8), np.uint64), np.zeros(64, np.uint64)
     counts, real, imaginary = np.zeros(64, np.int32), np.zeros(64), np.zeros(64)
@@ -222,6 +224,9 @@ def sample(spins, rng, graph, run, ladder, thin, n_draws, single, pairs):  # typ
                     count_up(s, run.n_sites, planes, buffer, single[1][draw, b, word])
                 if single[2].shape[0]:
                     amplitudes(s, graph, run.waves, planes, buffer, counts, real, imaginary, single[2][draw, b, word])
+                if single[3].shape[0]:
+                    overlap[:] = s ^ run.stagger
+                    count_up(overlap, run.n_sites, planes, buffer, single[3][draw, b, word])
             for word in range(0, n_words if wants_pairs else 0, 2 if run.disorder_lanes else 1):
                 if run.disorder_lanes:
                     overlap[:] = ~(spins[word, b] ^ spins[word + 1, b])

@@ -61,6 +61,7 @@ class Scratch(NamedTuple):
     overlap: NDArray[np.uint8]  # (n_nodes,)
     counts: NDArray[np.int64]  # (n_axes, n_layers)
     sums: NDArray[np.float64]  # (n_nodes, 1 + 2 n_axes) of zeros, or none without improved estimators
+    stagger: NDArray[np.uint8]  # (n_nodes,): 1 on the sublattice of sign -1; empty if not wanted
 
 
 @njit(cache=True, nogil=True)
@@ -141,6 +142,14 @@ def measure(up, unsatisfied, weights, momenta, counts, out):  # type: ignore[no-
     out[0] = total_weight(unsatisfied, weights)
     out[1] = count_up(up, PAD, up.size - 2 * PAD)
     out[2] = structure(up, momenta, counts)
+
+
+@njit(cache=True, nogil=True)
+def count_staggered(up, scratch):  # type: ignore[no-untyped-def]
+    """Number of spins equal to the sign of their sublattice."""
+    for i in range(np.uint64(up.size)):
+        scratch.overlap[i] = up[i] ^ scratch.stagger[i]
+    return count_up(scratch.overlap, PAD, up.size - 2 * PAD)
 
 
 @njit(cache=True, nogil=True)

@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 
 from .byte_lanes import attach_alone, lowest_bit, store_bits
-from .kernels_bonds import BLOCK, LANES, ONE, PAD, ZERO, find_unsatisfied, measure, measure_overlaps
+from .kernels_bonds import BLOCK, LANES, ONE, PAD, ZERO, count_staggered, find_unsatisfied, measure, measure_overlaps
 from .words import any_bit, load, next_words, splat, store
 
 N_DIGITS = 52
@@ -211,8 +211,9 @@ def warm_up(up, rng, bonds, digits, momenta, scratch, n_sweeps):  # type: ignore
 def run(up, rng, digits, bonds, weights, momenta, scratch, thin, single, plain, pairs):  # type: ignore[no-untyped-def]
     """`thin` Swendsen-Wang steps before each draw of every chain of up (n_chains, n_nodes).
 
-    single (n_chains, n_draws, 5) receives `measure` and the improved estimators, pairs (n_chains // 2, n_draws, 3) the
-    `measure` of the overlap of chains (2k, 2k + 1) on the bonds `plain`; pairs may have n_draws = 0.
+    single (n_chains, n_draws, 6) receives `measure`, the improved estimators and `count_staggered`, pairs
+    (n_chains // 2, n_draws, 3) the `measure` of the overlap of chains (2k, 2k + 1) on the bonds `plain`; pairs may have
+    n_draws = 0.
     """
     for chain in range(up.shape[0]):
         find_unsatisfied(up[chain], bonds, scratch.lanes, scratch.unsatisfied[chain])
@@ -222,5 +223,7 @@ def run(up, rng, digits, bonds, weights, momenta, scratch, thin, single, plain, 
             for _ in range(thin):
                 swendsen_wang_step(up[chain], rng[chain], bonds, digits, momenta, scratch, unsatisfied, out)
             measure(up[chain], unsatisfied, weights, momenta, scratch.counts, out)
+            if scratch.stagger.size:
+                out[5] = count_staggered(up[chain], scratch)
         if pairs.shape[1]:
             measure_overlaps(up, plain, momenta, scratch, pairs[:, draw])

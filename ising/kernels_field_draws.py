@@ -208,11 +208,13 @@ def _measure_words(words, layout, linked, scratch, out):  # type: ignore[no-unty
 
 
 @njit(cache=True, nogil=True)
-def draw_words(state, graph, fields, betas, metropolis, ladder, layout, pair_layout, single, pairs):  # type: ignore[no-untyped-def]
+def draw_words(state, graph, fields, betas, metropolis, ladder, layout, pair_layout, stagger, single, pairs):  # type: ignore[no-untyped-def]
     """`betas.shape[0]` sweeps before each draw.
 
-    single (n_slots, n_draws, 3, 64) gets energy, sum of spins, |amplitude|^2; pairs the link sum, the sum and
-    |amplitude|^2 of the overlap field of lanes (2k, 2k + 1), in lane 2k, with n_draws = 0 if not wanted.
+    single (n_slots, n_draws, 4, 64) gets energy, sum of spins, |amplitude|^2 and the sum of sign_i s_i; stagger
+    (n_sites,) uint64 is all ones where sign_i = -1, or empty if that sum is not wanted. pairs (n_slots, n_draws, 3, 64)
+    gets the link sum, the sum and |amplitude|^2 of the overlap field of lanes (2k, 2k + 1), in lane 2k, with
+    n_draws = 0 if not wanted.
     """
     n_sites = state.words.shape[1]
     overlap = np.empty(n_sites, np.uint64)
@@ -224,6 +226,12 @@ def draw_words(state, graph, fields, betas, metropolis, ladder, layout, pair_lay
             words = state.words[slot]
             _measure_words(words, layout, False, scratch, single[slot, draw])
             single[slot, draw, 0] = state.energies[slot]
+            if stagger.size:
+                for i in range(n_sites):
+                    overlap[i] = words[i] ^ stagger[i]
+                _count(overlap, layout.order[0], empty, scratch[0], scratch[1])
+                for lane in range(64):
+                    single[slot, draw, 3, lane] = 2.0 * scratch[1][lane] - n_sites
             if pairs.shape[1]:
                 for i in range(n_sites):
                     overlap[i] = ~(words[i] ^ (words[i] >> ONE))
@@ -231,8 +239,11 @@ def draw_words(state, graph, fields, betas, metropolis, ladder, layout, pair_lay
 
 
 @njit(cache=True, nogil=True)
-def draw_rows(state, graph, betas, metropolis, ladder, single, pairs):  # type: ignore[no-untyped-def]
-    """As `draw_words`: single (n_slots, n_draws, 3, count), pairs (n_slots, n_draws, 3, count) in chain 2k."""
+def draw_rows(state, graph, betas, metropolis, ladder, stagger, single, pairs):  # type: ignore[no-untyped-def]
+    """As `draw_words`: single (n_slots, n_draws, 4, count), pairs (n_slots, n_draws, 3, count) in chain 2k.
+
+    stagger (n_words,) uint64 has bit i set where sign_i = -1, or is empty.
+    """
     n_sites, count = graph.rows.shape[0], single.shape[3]
     overlap = np.empty(state.spins.shape[1], np.uint64)
     for draw in range(single.shape[1]):
@@ -243,6 +254,9 @@ def draw_rows(state, graph, betas, metropolis, ladder, single, pairs):  # type: 
             out[0, chain] = graph.step * state.energies[row]
             out[1, chain] = kernels_rows.moment(state.spins[row], n_sites)
             out[2, chain] = 0.0
+            if stagger.size:
+                overlap[:] = state.spins[row] ^ stagger
+                out[3, chain] = kernels_rows.moment(overlap, n_sites)
             if pairs.shape[1] and chain % 2 == 0 and chain + 1 < count:
                 for k in range(overlap.size):
                     overlap[k] = ~(state.spins[row, k] ^ state.spins[row + 1, k]) & graph.open_sites[k]

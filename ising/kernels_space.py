@@ -152,12 +152,18 @@ def update_slab(planes, colour, z, digits, rng, side, sums):  # type: ignore[no-
 
 @njit(cache=True, nogil=True)
 def sweep(planes, digits, rng, side, sums):  # type: ignore[no-untyped-def]
-    """One update of every site; returns the numbers of up spins and of bonds between up spins."""
+    """One update of every site; returns the numbers of up spins, of bonds between up spins and of up spins of colour 0.
+
+    Colour 0 holds the origin.
+    """
     sums[:] = np.uint64(0)
+    first = np.uint64(0)
     for colour in range(2):
         for z in range(planes.shape[1]):
             update_slab(planes, colour, z, digits, rng, side, sums)
-    return np.int64(sums[0].sum()), np.int64(sums[1].sum())
+        if colour == 0:
+            first = sums[0].sum()
+    return np.int64(sums[0].sum()), np.int64(sums[1].sum()), np.int64(first)
 
 
 @njit(cache=True, nogil=True)
@@ -237,12 +243,12 @@ def structure_factor(planes, waves, counters, columns, layers):  # type: ignore[
 
 @njit(cache=True, nogil=True)
 def run(planes, digits, rng, thin, scratch, counts, structure):  # type: ignore[no-untyped-def]
-    """`thin` sweeps before each draw; nothing is measured where structure is empty but the two counts.
+    """`thin` sweeps before each draw; nothing is measured where structure is empty but the counts of `sweep`.
 
-    counts (n_draws, 2) int64: up spins, bonds between up spins; structure (n_draws,) or (0,): see `structure_factor`.
+    counts (n_draws, 3) int64; structure (n_draws,) or (0,): see `structure_factor`.
     """
     for draw in range(counts.shape[0]):
         for _ in range(thin):
-            counts[draw, 0], counts[draw, 1] = sweep(planes, digits, rng, scratch.side, scratch.sums)
+            counts[draw] = sweep(planes, digits, rng, scratch.side, scratch.sums)
         if structure.size:
             structure[draw] = structure_factor(planes, scratch.waves, scratch.counters, scratch.columns, scratch.layers)

@@ -25,6 +25,7 @@ class SpinGraph(NamedTuple):
     couplings: NDArray[np.float64]  # (n_bonds,) or (1,)
     fields: NDArray[np.float64]  # (n_sites,) or (1,)
     layers: NDArray[np.int32]  # (n_axes, n_sites); n_axes = 0 without momentum
+    signs: NDArray[np.int8]  # (n_sites,) of +-1 by sublattice, or empty
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -88,16 +89,18 @@ def warm_up(spins, rng, graph, beta, n_sweeps):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def measure(spins, graph, weighted, waves, out):  # type: ignore[no-untyped-def]
-    """Write bond energy (weights 1 if not weighted), sum s, sum h s, |Fourier amplitude|^2 to out (4,)."""
+    """Write bond energy (weights 1 if not weighted), sum s, sum h s, |Fourier amplitude|^2, sum sign s to out (5,)."""
     bond_sum = 0.0
     for bond in range(graph.bonds.shape[0]):
         product = spins[graph.bonds[bond, 0]] * spins[graph.bonds[bond, 1]]
         bond_sum += product * (_item(graph.couplings, bond) if weighted else 1.0)
-    total, field_sum = 0.0, 0.0
+    total, field_sum, staggered = 0.0, 0.0, 0.0
     for i in range(spins.size):
         total += spins[i]
         field_sum += _item(graph.fields, i) * spins[i]
-    out[0], out[1], out[2], out[3] = -bond_sum, total, field_sum, 0.0
+    for i in range(graph.signs.size):
+        staggered += graph.signs[i] * spins[i]
+    out[0], out[1], out[2], out[3], out[4] = -bond_sum, total, field_sum, 0.0, staggered
     for axis in range(graph.layers.shape[0]):
         real, imaginary = 0.0, 0.0
         for i in range(spins.size):
@@ -110,7 +113,7 @@ def measure(spins, graph, weighted, waves, out):  # type: ignore[no-untyped-def]
 def run(spins, rng, graph, beta, waves, thin, single, pairs):  # type: ignore[no-untyped-def]
     """`thin` sweeps before each draw of every chain of spins (n_chains, n_sites).
 
-    single (n_chains, n_draws, 4) and pairs (n_chains // 2, n_draws, 4) receive `measure`, the latter of the overlap
+    single (n_chains, n_draws, 5) and pairs (n_chains // 2, n_draws, 5) receive `measure`, the latter of the overlap
     field of chains (2k, 2k + 1); pairs may have n_draws = 0.
     """
     for draw in range(single.shape[1]):

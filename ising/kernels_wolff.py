@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from .kernels_bonds import PAD, find_unsatisfied, measure, measure_overlaps
+from .kernels_bonds import PAD, count_staggered, find_unsatisfied, measure, measure_overlaps
 from .kernels_clusters import activate
 from .words import load, next_words, splat, store
 
@@ -149,5 +149,7 @@ def run(up, rng, adjacency, digits, pool, n_clusters, bonds, weights, momenta, s
                 sweep(up[chain], rng[chain], adjacency, digits, pool, n_clusters[chain], 0)
             find_unsatisfied(up[chain], bonds, scratch.lanes, scratch.active)
             measure(up[chain], scratch.active, weights, momenta, scratch.counts, single[chain, draw])
+            if scratch.stagger.size:
+                single[chain, draw, 5] = count_staggered(up[chain], scratch)
         if pairs.shape[1]:
             measure_overlaps(up, plain, momenta, scratch, pairs[:, draw])

@@ -13,6 +13,11 @@ IMPROVED_OBSERVABLES = ("improved_m2", "improved_structure_factor")
 VARIABLES = {
     "energy": ("energy per site", "J", "H / n_sites"),
     "magnetization": ("magnetization per site, signed", "1", "sum_i s_i / n_sites"),
+    "staggered_magnetization": (
+        "staggered magnetization per site, signed",
+        "1",
+        "sum_i sign_i s_i / n_sites, sign_i = +-1 opposite at the ends of every bond",
+    ),
     "structure_factor": (
         "structure factor at the smallest momentum, mean over axes",
         "1",

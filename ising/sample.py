@@ -79,7 +79,8 @@ def sample(
         `round_trips(chain)`, lowest to highest beta and back, both without the warm-up.
     observables
         Names among `energy`, `magnetization`, `structure_factor` (periodic lattices) and, for disordered models,
-        `overlap`, `link_overlap`, `overlap_k`; all these by default. Swendsen-Wang also has, when asked for,
+        `overlap`, `link_overlap`, `overlap_k`; all these by default. Bipartite lattices also have, by default for a
+        uniform J < 0 and otherwise when asked for, `staggered_magnetization`; Swendsen-Wang, when asked for,
         `improved_m2` and `improved_structure_factor`: expectations over the coin tosses of the step, of less variance.
     configurations
         Keep the spins of every k-th draw as `configurations`; 0 keeps none.

@@ -101,22 +101,23 @@ class SpaceUnit:
 
     def warm_up(self, n_sweeps: int) -> None:
         """Sweep without measuring."""
-        one_draw, nothing = np.empty((1, 2), np.int64), np.empty(0)
+        one_draw, nothing = np.empty((1, 3), np.int64), np.empty(0)
         kernels_space.run(self.planes, self.digits, self.rng, n_sweeps, self.scratch, one_draw, nothing)
 
     def draw(self, results: Arrays, start: int, stop: int, thin: int) -> None:
-        """Fill draws start..stop of this chain: `energy`, `magnetization` and, where wanted, `structure_factor`."""
-        counts = np.empty((stop - start, 2), np.int64)
+        """Fill draws start..stop of this chain: energy, magnetizations, structure factor."""
+        counts = np.empty((stop - start, 3), np.int64)
         structure = np.empty(stop - start if "structure_factor" in results else 0)
         kernels_space.run(self.planes, self.digits, self.rng, thin, self.scratch, counts, structure)
         n = self.model.lattice.n_sites
-        up, up_pairs = counts.T
+        up, up_pairs, up_first = counts.T
         moment = 2 * up - n
         satisfied_excess = self.dimension * n - 4 * (self.dimension * up - up_pairs)  # an up spin has 2 d bonds
         values = {
             "energy": (-self.model.couplings * satisfied_excess - self.model.fields * moment) / n,
             "magnetization": moment / n,
             "structure_factor": structure / n,
+            "staggered_magnetization": 2 * (2 * up_first - up) / n,
         }
         for name, out in results.items():
             out[self.beta_index, self.chain, start:stop] = values[name]

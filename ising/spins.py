@@ -13,6 +13,7 @@ from .lattice import Lattice
 from .model import IsingModel
 from .observables import PAIR_OBSERVABLES, Arrays
 from .streams import Purpose, generator, states
+from .sublattices import sublattice_signs
 
 
 class SpinUnit:
@@ -49,14 +50,17 @@ class SpinUnit:
     def draw(self, results: Arrays, start: int, stop: int, thin: int) -> None:
         """Fill draws start..stop of this unit's slice of the results."""
         count = len(self.spins)
-        single = np.empty((count, stop - start, 4))
-        pairs = np.empty((count // 2, stop - start if any(name in results for name in PAIR_OBSERVABLES) else 0, 4))
-        kernels_spins.run(self.spins, self.rng, self.graph, self.beta, self.waves, thin, single, pairs)
+        signs = sublattice_signs(self.model.lattice) if "staggered_magnetization" in results else None
+        graph = self.graph if signs is None else self.graph._replace(signs=signs)
+        single = np.empty((count, stop - start, 5))
+        pairs = np.empty((count // 2, stop - start if any(name in results for name in PAIR_OBSERVABLES) else 0, 5))
+        kernels_spins.run(self.spins, self.rng, graph, self.beta, self.waves, thin, single, pairs)
         n, n_bonds = self.model.lattice.n_sites, max(1, self.model.lattice.n_bonds)
         values = {
             "energy": (single[..., 0] - single[..., 2]) / n,
             "magnetization": single[..., 1] / n,
             "structure_factor": single[..., 3] / n,
+            "staggered_magnetization": single[..., 4] / n,
             "overlap": pairs[..., 1] / n,
             "link_overlap": -pairs[..., 0] / n_bonds,
             "overlap_k": pairs[..., 3] / n,
@@ -81,8 +85,9 @@ def spin_graph(model: IsingModel) -> kernels_spins.SpinGraph:
     couplings = np.array(model.couplings, ndmin=1)
     fields = np.array(model.fields, ndmin=1)
     return kernels_spins.SpinGraph(
-        lattice.neighbors, lattice.neighbor_bonds, np.array(lattice.bonds), couplings, fields, layers
-    )
+        lattice.neighbors, lattice.neighbor_bonds, np.array(lattice.bonds), couplings, fields, layers,
+        np.zeros(0, np.int8),
+    )  # fmt: skip
 
 
 def waves(lattice: Lattice) -> NDArray[np.float64]:
