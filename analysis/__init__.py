@@ -5,27 +5,43 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from .autocorrelation import effective_sample_size, integrated_autocorrelation_time
+from .autocorrelation import (
+    Autocorrelation,
+    ShortSeriesWarning,
+    autocorrelation_time,
+    effective_sample_size,
+    integrated_autocorrelation_time,
+)
+from .convergence import r_hat
 from .critical import CriticalBeta, critical_beta
 from .crossing import CrossingWarning, crossings
+from .decay import decay_length
 from .maxima import peaks
+from .mean_field import curie_weiss_scaling, mean_field_variables
 from .measurement import ShortRunWarning
 from .scaling import ScalingFit, ScalingWarning, fit_scaling
 from .thermodynamics import summarize
 
 __all__ = [
+    "Autocorrelation",
     "CriticalBeta",
     "CrossingWarning",
     "ScalingFit",
     "ScalingWarning",
     "ShortRunWarning",
+    "ShortSeriesWarning",
+    "autocorrelation_time",
     "critical_beta",
     "crossings",
+    "curie_weiss_scaling",
+    "decay_length",
     "effective_sample_size",
     "fit_scaling",
     "integrated_autocorrelation_time",
+    "mean_field_variables",
     "peaks",
     "plots",
+    "r_hat",
     "summarize",
 ]
 

@@ -9,7 +9,6 @@ from curie_weiss_draws import CURIE_WEISS, DIMS, assert_unit_variance, dense_fam
 from scipy.signal import lfilter
 
 import analysis
-from analysis.autocorrelation import autocovariance
 from analysis.resampling import block_counts, block_means, block_starts, jackknife_error, leave_one_out
 
 
@@ -36,41 +35,6 @@ def family() -> list[xr.Dataset]:
 @pytest.fixture(scope="module")
 def dense() -> xr.Dataset:
     return dense_family()
-
-
-# Autocorrelation
-
-
-@pytest.mark.parametrize(("a", "tau"), [(0.0, 1.0), (0.5, 3.0), (0.9, 19.0)])
-@pytest.mark.parametrize("shape", [(200_000,), (20, 10_000)])
-def test_tau_of_ar1(a, tau, shape):
-    rng = np.random.default_rng(1)
-    found = analysis.integrated_autocorrelation_time(ar1(a, shape, rng))
-    # Madras-Sokal: var(tau) / tau^2 = 2 (2 M + 1) / n with the window M = 5 tau
-    assert abs(found - tau) < 4 * tau * np.sqrt(2 * (10 * tau + 1) / np.prod(shape))
-    assert analysis.effective_sample_size(np.ones(50)) == 50
-
-
-def test_autocovariance_equals_plain_sums():
-    x = np.random.default_rng(2).normal(size=(3, 17))
-    d = x - x.mean()
-    plain = [np.mean(d[:, : 17 - t] * d[:, t:]) for t in range(17)]
-    np.testing.assert_allclose(autocovariance(x), plain, atol=1e-14)
-
-
-def test_tau_sees_chains_that_settled_in_different_places():
-    rng = np.random.default_rng(3)
-    noise = rng.normal(size=(8, 1000))
-    stuck = noise + 5 * np.arange(8)[:, np.newaxis]
-    assert analysis.integrated_autocorrelation_time(noise) < 1.2
-    assert analysis.integrated_autocorrelation_time(stuck) == 1000  # each chain counts once
-    assert max(analysis.integrated_autocorrelation_time(chain) for chain in stuck) < 2  # control: one by one unseen
-
-
-@pytest.mark.parametrize("series", [np.zeros((0,)), np.zeros((2, 2, 2)), [1.0, np.nan]])
-def test_tau_refuses(series):
-    with pytest.raises(ValueError, match="series must"):
-        analysis.integrated_autocorrelation_time(series)
 
 
 # Resampling
