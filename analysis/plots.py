@@ -20,6 +20,12 @@ SYMBOLS = {
     "xi": r"correlation length  $\xi$  [bond lengths]",
     "xi_over_L": r"$\xi/L$",
 }
+SCALED = {
+    "binder": r"$U_4$",
+    "susceptibility": r"$\chi\,/\,N^{1/2}$",
+    "susceptibility_connected": r"$\chi_c\,/\,N^{1/2}$",
+    "magnetization_abs": r"$\langle|m|\rangle\,N^{1/4}$",
+}
 BETA = r"inverse temperature  $\beta$  [$1/J$]"
 CROSSING = "#d1495b"
 LINE: dict[str, Any] = {"marker": "o", "markersize": 3.5, "linewidth": 1.2, "elinewidth": 1.0, "capsize": 2.0}
@@ -100,6 +106,73 @@ def scaling_of_peaks(peaks: xr.Dataset, ax: Axes | None = None) -> Axes:
     ax.set_xlabel(r"number of sites  $N$")
     ax.set_ylabel(peaks["beta_peak"].attrs["long_name"].replace("beta", r"$\beta$") + "  [$1/J$]")
     ax.legend(frameon=False, fontsize="small")
+    return _tidy(ax)
+
+
+def collapse(
+    variables: xr.Dataset, quantity: str = "binder", curve: xr.Dataset | None = None, ax: Axes | None = None
+) -> Axes:
+    """A scaled quantity against the scaling variable x, one colour per size: one curve where scaling holds.
+
+    Parameters
+    ----------
+    variables
+        From `analysis.mean_field_variables`.
+    quantity
+        A variable of it that has an error.
+    curve
+        Exact curve to draw beneath, such as `analysis.curie_weiss_scaling`.
+    ax
+        Axes to draw on; a new figure's by default.
+    """
+    ax = _axes(ax)
+    sizes = _sizes(variables)
+    for size, color in zip(sizes, _colors(len(sizes))):
+        points = size.dropna("beta", subset=[quantity])
+        style = LINE | {"linestyle": "none"}
+        ax.errorbar(
+            points["x"], points[quantity], points[f"{quantity}_error"], color=color, label=_label(size), **style
+        )
+    if curve is not None:
+        ax.plot(curve["x"], curve[quantity], color=CROSSING, linewidth=1.0, zorder=0, label="Curie-Weiss, exact")
+    ax.set_xlabel(r"$x = t\,N^{1/2}$,  $t=\beta/\beta_c-1$")
+    ax.set_ylabel(SCALED.get(quantity, quantity))
+    ax.legend(frameon=False, fontsize="small")
+    return _tidy(ax)
+
+
+def correlation(table: xr.Dataset, decay: xr.Dataset | None = None, ax: Axes | None = None) -> Axes:
+    """Correlation C(r) by distance on a logarithmic axis, mean and spread of the chains, one line per beta.
+
+    Parameters
+    ----------
+    table
+        From `ising.correlations`, with dimension chain.
+    decay
+        From `analysis.decay_length` of the same table; its exponentials are drawn over the distances of the fit.
+    ax
+        Axes to draw on; a new figure's by default.
+    """
+    ax = _axes(ax)
+    values = table["correlation"]
+    if "configuration" in values.dims:
+        values = values.mean("configuration")
+    lines = values.expand_dims("beta") if "beta" not in values.dims else values
+    for i, color in enumerate(_colors(lines.sizes["beta"])):
+        line = lines.isel(beta=i)
+        error = line.std("chain", ddof=1) / np.sqrt(line.sizes["chain"])
+        label = rf"$\beta$ = {line['beta'].item():.4g}" if "beta" in line.coords else None
+        ax.errorbar(line["distance"], line.mean("chain"), error, color=color, label=label, **LINE)
+        if decay is not None:
+            fit = decay.isel(beta=i) if "beta" in decay.dims else decay
+            r = np.arange(decay.attrs["r_low"], decay.attrs["r_high"] + 1)
+            exponential = fit["amplitude"].item() * np.exp(-r / fit["decay_length"].item())
+            ax.plot(r, exponential, color=CROSSING, linewidth=1.0, zorder=5)
+    ax.set_yscale("log", nonpositive="mask")
+    ax.set_xlabel(r"distance along bonds  $r$")
+    ax.set_ylabel(r"$C(r)=\langle s_0 s_r\rangle$")
+    if "beta" in lines.coords:
+        ax.legend(frameon=False, fontsize="small")
     return _tidy(ax)
 
 

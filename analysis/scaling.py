@@ -128,7 +128,7 @@ def fit_scaling(
     Dimension d = 2, 3: y = 1 / (nu d), that is x = t L^(1/nu), with nu and Q* fitted, and w = omega / d from omega =
     7/4 (2D) and 0.83 (3D). The fit takes the points whose Q the linear term moves by less than 0.6 Q*, as judged at the
     crossing of the smallest with the largest size. The degree is 4; 5, 6 and the term c are tried in this order where
-    chi2 is not credible (p < 0.05), c with one size more than determine it. Errors come from the jackknife replicas of
+    chi2 is not credible (p < 0.05), c in mean field with 4 sizes or more. Errors come from the jackknife replicas of
     every size, one linear step of the fit each.
 
     Closed hyperbolic maps are no scaled copies of each other: a good run sees a beta_c of its own in every map,
@@ -247,9 +247,9 @@ def _best_fit(points: Points, law: _Law, start: tuple[float, float]) -> JointFit
 
 
 def _determined(form: Form, points: Points) -> bool:
-    """Whether a degree of freedom is left, with N^-2w also between sizes: it could mimic any scatter of them."""
-    n_sizes = len(np.unique(points.n_sites))
-    return n_sizes >= form.n_sizes_needed + form.second and form.n_parameters < len(points.value)
+    """Whether a degree of freedom is left; between maps too, where N^-2w could mimic any scatter of them."""
+    wanted = form.n_sizes_needed + (form.second and not form.free_y)
+    return len(np.unique(points.n_sites)) >= wanted and form.n_parameters < len(points.value)
 
 
 def _report(fit: JointFit, points: Points, law: _Law, quantity: str) -> ScalingFit:

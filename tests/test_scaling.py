@@ -163,9 +163,9 @@ def test_quality_of_a_collapse():
 
 def run_sizes(lattices, beta_c, reach, draws, n_beta=11) -> list[xr.Dataset]:
     """Swendsen-Wang runs at beta_c (1 + x / sqrt(N)), |x| <= reach."""
-    models = {lattice.n_sites: ising.ferromagnet(lattice) for lattice in lattices}
+    models = {lattice.attrs.get("L", lattice.n_sites): ising.ferromagnet(lattice) for lattice in lattices}
     x = np.linspace(-reach, reach, n_beta)
-    betas = {n_sites: beta_c * (1 + x / np.sqrt(n_sites)) for n_sites in models}
+    betas = {size: beta_c * (1 + x / np.sqrt(model.lattice.n_sites)) for size, model in models.items()}
     schedule = ising.Schedule(warmup=300, draws=draws)
     return ising.sample_sizes(models, betas, schedule, update="swendsen_wang", seed=1, progress=False)
 
