@@ -12,15 +12,17 @@ from .autocorrelation import (
     effective_sample_size,
     integrated_autocorrelation_time,
 )
+from .bootstrap import bootstrap, covariance
 from .convergence import r_hat
 from .critical import CriticalBeta, critical_beta
 from .crossing import CrossingWarning, crossings
 from .decay import decay_length
+from .glass import equilibration, log_binning
 from .maxima import peaks
 from .mean_field import curie_weiss_scaling, mean_field_variables
 from .measurement import ShortRunWarning
 from .scaling import ScalingFit, ScalingWarning, fit_scaling
-from .thermodynamics import summarize
+from .thermodynamics import confidence_interval, summarize
 
 __all__ = [
     "Autocorrelation",
@@ -31,13 +33,18 @@ __all__ = [
     "ShortRunWarning",
     "ShortSeriesWarning",
     "autocorrelation_time",
+    "bootstrap",
+    "confidence_interval",
+    "covariance",
     "critical_beta",
     "crossings",
     "curie_weiss_scaling",
     "decay_length",
     "effective_sample_size",
+    "equilibration",
     "fit_scaling",
     "integrated_autocorrelation_time",
+    "log_binning",
     "mean_field_variables",
     "peaks",
     "plots",

@@ -9,14 +9,15 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from .moments import Series, autocorrelation_times, block_moments, leave_one_block_out, leave_one_realisation_out
 from .resampling import Array, block_counts, block_starts
 
 Data = xr.Dataset | Sequence[xr.Dataset]
 
-OBSERVABLES = ("energy", "magnetization", "structure_factor")
-SERIES_DIMS = ("disorder", "beta", "chain", "draw")
+CHAIN_OBSERVABLES = ("energy", "magnetization", "structure_factor", "staggered_magnetization")
+PAIR_OBSERVABLES = ("overlap", "link_overlap", "overlap_k")
 TAU_PER_RUN = 50
 TAU_PER_CHAIN = 5
 
@@ -45,6 +46,9 @@ class Measurement:
         (n_beta,) each, in draws: the slowest realisation's where there are several.
     n_chains, n_draws
         Of one realisation.
+    shared
+        Whether block b (or realisation b) is the same at every beta, so that the replicas of all beta vary together:
+        with several realisations or with replica exchange.
     """
 
     label: Any
@@ -56,6 +60,16 @@ class Measurement:
     tau: dict[str, Array]
     n_chains: int
     n_draws: int
+    shared: bool = False
+
+    @property
+    def n_blocks(self) -> int:
+        """Number of jackknife blocks (or realisations)."""
+        return len(next(iter(self.moments.values()))) - 1
+
+    def n_values(self, name: str) -> int:
+        """Number of draws of a series that has a tau: chains x draws, or pairs of chains x draws for overlaps."""
+        return self.n_draws * (self.n_chains // 2 if name.startswith("overlap") else self.n_chains)
 
     def has(self, name: str) -> bool:
         """Whether the moment, or the finite number ``momentum`` or ``length``, is there."""
@@ -70,7 +84,7 @@ def measure(data: Data) -> list[Measurement]:
     ValueError
         If a dimension, a variable or ``n_sites`` is missing, or a value is not finite.
     """
-    measurements = [_measure_size(size) for size in split_sizes(data)]
+    measurements = [jackknifed(size, divide(size)) for size in split_sizes(data)]
     _warn_short_runs(measurements)
     return measurements
 
@@ -96,12 +110,41 @@ def join_sizes(tables: list[xr.Dataset], data: Data) -> xr.Dataset:
     return table.assign_attrs(attrs)
 
 
-def _measure_size(data: xr.Dataset) -> Measurement:
-    series = _series(data)  # each (disorder, beta, chain, draw)
-    n_realisations, _, n_chains, n_draws = next(iter(series.values())).shape
+@dataclass(frozen=True, eq=False)
+class Blocks:
+    """Block means of one size and what they come from.
+
+    Attributes
+    ----------
+    means
+        (disorder, beta, block) each.
+    counts
+        (block,), draws in each block.
+    tau
+        (disorder, beta) each, in draws.
+    """
+
+    means: dict[str, Array]
+    counts: NDArray[np.intp]
+    tau: dict[str, Array]
+    n_chains: int
+    n_draws: int
+
+
+def divide(data: xr.Dataset, whole_chains: bool = False) -> Blocks:
+    """Block means of one size; blocks are at least ten times the longest tau, or whole chains (or pairs of chains)."""
+    series = series_of(data)
+    n_units = min(values.shape[2] for values in series.values())
+    n_chains, n_draws = max(values.shape[2] for values in series.values()), next(iter(series.values())).shape[3]
     tau = autocorrelation_times(series)
-    slowest = max(tau[name].max() for name in tau if name != "magnetization")
-    starts = block_starts(n_chains, n_draws, slowest)
+    slowest = max(times.max() for name, times in tau.items() if name != "magnetization")
+    starts = np.zeros(1, dtype=np.intp) if whole_chains else block_starts(n_units, n_draws, slowest)
+    return Blocks(block_moments(series, starts), block_counts(n_units, n_draws, starts), tau, n_chains, n_draws)
+
+
+def jackknifed(data: xr.Dataset, blocks: Blocks) -> Measurement:
+    """The measurement of one size: jackknife over realisations if there are several, else over blocks."""
+    n_realisations = len(next(iter(blocks.means.values())))
     leave_one_out = leave_one_block_out if n_realisations == 1 else leave_one_realisation_out
     return Measurement(
         label=data["L"].item() if "L" in data.coords else None,
@@ -109,31 +152,42 @@ def _measure_size(data: xr.Dataset) -> Measurement:
         length=_length(data),
         momentum=float(data["momentum"]) if "momentum" in data.coords else np.nan,
         beta=np.asarray(data["beta"], dtype=np.float64),
-        moments=leave_one_out(block_moments(series, starts), block_counts(n_chains, n_draws, starts)),
-        tau={name: times.max(axis=0) for name, times in tau.items()},
-        n_chains=n_chains,
-        n_draws=n_draws,
+        moments=leave_one_out(blocks.means, blocks.counts),
+        tau={name: times.max(axis=0) for name, times in blocks.tau.items()},
+        n_chains=blocks.n_chains,
+        n_draws=blocks.n_draws,
+        shared=n_realisations > 1 or bool(data.attrs.get("exchange", 0)),
     )
 
 
-def _series(data: xr.Dataset) -> Series:
-    """The observables the data has, each as an array (disorder, beta, chain, draw)."""
-    missing = [dim for dim in SERIES_DIMS[1:] if dim not in data.dims]
+def series_of(data: xr.Dataset) -> Series:
+    """The observables the data has, each as an array (disorder, beta, chain or pair, draw).
+
+    Raises
+    ------
+    ValueError
+        If a dimension, a variable or ``n_sites`` is missing, or a value is not finite.
+    """
+    missing = [dim for dim in ("beta", "chain", "draw") if dim not in data.dims]
     if missing:
         raise ValueError(
             f"data must have the dimensions beta, chain and draw, got {dict(data.sizes)}: {missing} missing"
         )
     if "n_sites" not in data.coords:
         raise ValueError("data must have a coordinate n_sites: use data.assign_coords(n_sites=...)")
-    names = [name for name in OBSERVABLES if name in data]
+    names = [name for name in CHAIN_OBSERVABLES + PAIR_OBSERVABLES if name in data]
     if not {"energy", "magnetization"} & set(names):
         raise ValueError(f"data must hold energy or magnetization, got {sorted(map(str, data.data_vars))}")
     if "disorder" not in data.dims:
         data = data.expand_dims("disorder")
-    series = {name: data[name].transpose(*SERIES_DIMS).values for name in names}
-    for name, values in series.items():
+    series = {}
+    for name in names:
+        values = (
+            data[name].transpose("disorder", "beta", "pair" if name in PAIR_OBSERVABLES else "chain", "draw").values
+        )
         if values.size == 0 or not np.isfinite(values).all():
             raise ValueError(f"{name} must be finite and not empty, got shape {values.shape} with NaN or infinity")
+        series[name] = values
     return series
 
 
@@ -148,14 +202,14 @@ def _warn_short_runs(measurements: list[Measurement]) -> None:
     """One ShortRunWarning that names the worst case; the sign of m enters no result, so its tau does not count."""
     cases = []
     for run in measurements:
-        n = run.n_chains * run.n_draws
-        allowed = min(n / TAU_PER_RUN, run.n_draws / TAU_PER_CHAIN)
         size = "" if run.label is None else f" at L = {run.label}"
         for name in run.tau.keys() - {"magnetization"}:
+            n = run.n_values(name)
+            allowed = min(n / TAU_PER_RUN, run.n_draws / TAU_PER_CHAIN)
             for tau, beta in zip(run.tau[name], run.beta):
                 if tau > max(allowed, 1.0):
                     case = f"{name}{size}, beta = {beta:g}: tau = {tau:.3g} draws, n = {n}"
-                    cases.append((tau / allowed, f"{case} ({run.n_chains} chains of {run.n_draws} draws)"))
+                    cases.append((tau / allowed, f"{case} ({n // run.n_draws} chains of {run.n_draws} draws)"))
     if cases:
         advice = f"error bars need tau < n / {TAU_PER_RUN} and chains longer than {TAU_PER_CHAIN} tau: draw more"
         more = f", and {len(cases) - 1} more such cases" if len(cases) > 1 else ""

@@ -1,4 +1,4 @@
-"""Raw moments and autocorrelation times of plain arrays (disorder, beta, chain, draw)."""
+"""Raw moments and autocorrelation times of plain arrays (disorder, beta, chain or pair of chains, draw)."""
 
 from __future__ import annotations
 
@@ -8,20 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .autocorrelation import integrated_autocorrelation_time
-from .resampling import Array, block_means, leave_one_out
+from .resampling import Array, block_means, bootstrap_means, leave_one_out
 
 Series = dict[str, NDArray[Any]]
 
+LINEAR = ("structure_factor", "link_overlap", "overlap_k")
+ORDER_PARAMETERS = {"magnetization": "m", "staggered_magnetization": "staggered_m", "overlap": "q"}
+
 
 def autocorrelation_times(series: Series) -> dict[str, Array]:
-    """Integrated autocorrelation times of energy, |m| and m: (disorder, beta) each."""
-    times = {}
-    if "energy" in series:
-        times["energy"] = _times(series["energy"])
-    if "magnetization" in series:
-        times["magnetization_abs"] = _times(series["magnetization"], absolute=True)
-        times["magnetization"] = _times(series["magnetization"])
-    return times
+    """Integrated autocorrelation times of e, |m|, m, |staggered m| and |overlap|: (disorder, beta) each."""
+    times = {name: _times(series[name]) for name in ("energy", "magnetization") if name in series}
+    signed = (name for name in ("magnetization", "staggered_magnetization", "overlap") if name in series)
+    return times | {f"{name}_abs": _times(series[name], absolute=True) for name in signed}
 
 
 def _times(values: NDArray[Any], absolute: bool = False) -> Array:
@@ -31,30 +30,38 @@ def _times(values: NDArray[Any], absolute: bool = False) -> Array:
 
 
 def powers(observables: dict[str, Array]) -> dict[str, Array]:
-    """The series whose means are the raw moments: e, e^2, |m|, m^2, m^4, F."""
-    series: dict[str, Array] = {}
+    """The series whose means are the raw moments: e, e^2, |m|, m^2, m^4, the same of the others, F, q_l, F_q."""
+    series = {name: observables[name] for name in LINEAR if name in observables}
     if "energy" in observables:
         energy = observables["energy"]
         series |= {"energy": energy, "energy_squared": energy * energy}
-    if "magnetization" in observables:
-        magnetization = observables["magnetization"]
-        squared = magnetization * magnetization
-        series |= {"magnetization_abs": np.abs(magnetization), "m2": squared, "m4": squared * squared}
-    if "structure_factor" in observables:
-        series["structure_factor"] = observables["structure_factor"]
+    for name, short in ORDER_PARAMETERS.items():
+        if name in observables:
+            parameter = observables[name]
+            squared = parameter * parameter
+            series |= {f"{name}_abs": np.abs(parameter), f"{short}2": squared, f"{short}4": squared * squared}
     return series
 
 
 def block_moments(series: Series, starts: NDArray[np.intp]) -> dict[str, Array]:
-    """Means of the powers over blocks: (disorder, beta, block) each, one (chain, draw) plane at a time."""
+    """Means of the powers over blocks: (disorder, beta, block) each, one (chain, draw) plane at a time.
+
+    Where there are overlaps, a block holds both chains of a pair: block b is the same draws in every moment.
+    """
     shape = next(iter(series.values())).shape[:2]
+    n_units = min(values.shape[2] for values in series.values())
     rows: list[dict[str, Array]] = []
     for index in np.ndindex(shape):
         plane: dict[str, Array] = {
             name: values[index].astype(np.float64, copy=False) for name, values in series.items()
         }
-        rows.append({name: block_means(power, starts) for name, power in powers(plane).items()})
+        rows.append({name: block_means(_by_unit(power, n_units), starts) for name, power in powers(plane).items()})
     return {name: np.reshape([row[name] for row in rows], (*shape, -1)) for name in rows[0]}
+
+
+def _by_unit(power: Array, n_units: int) -> Array:
+    """(chain, draw) -> (unit, draw): as it is, or the mean of the chains (2k, 2k + 1)."""
+    return power if len(power) == n_units else power.reshape(n_units, -1, power.shape[1]).mean(axis=1)
 
 
 def leave_one_block_out(means: dict[str, Array], counts: NDArray[np.intp]) -> dict[str, Array]:
@@ -68,6 +75,30 @@ def leave_one_realisation_out(means: dict[str, Array], counts: NDArray[np.intp])
     n_realisations = len(next(iter(thermal.values())))
     one_each = np.ones(n_realisations, dtype=np.intp)
     return {name: leave_one_out(mean.T, one_each) for name, mean in thermal.items()}
+
+
+def bootstrap_blocks(
+    means: dict[str, Array], counts: NDArray[np.intp], n_replicas: int, rng: np.random.Generator
+) -> dict[str, Array]:
+    """Blocks of every realisation drawn anew, the realisations kept: (r, beta, block) -> (1 + replica, beta)."""
+    n_realisations, _, n_blocks = next(iter(means.values())).shape
+    total: dict[str, Array] = {}
+    for index in range(n_realisations):
+        times = rng.multinomial(n_blocks - 1, np.full(n_blocks, 1 / n_blocks), n_replicas)
+        thermal = {name: bootstrap_means(mean[index], counts, times) for name, mean in means.items()}
+        for name, rows in _with_variances(thermal).items():
+            total[name] = total.get(name, 0.0) + rows / n_realisations
+    return total
+
+
+def bootstrap_realisations(
+    means: dict[str, Array], counts: NDArray[np.intp], n_replicas: int, rng: np.random.Generator
+) -> dict[str, Array]:
+    """Realisations drawn anew, each with its thermal averages: (r, beta, block) -> (1 + replica, beta)."""
+    thermal = _with_variances({name: leave_one_out(mean, counts)[0] for name, mean in means.items()})  # (r, beta)
+    n = len(next(iter(thermal.values())))
+    times = rng.multinomial(n - 1, np.full(n, 1 / n), n_replicas)
+    return {name: bootstrap_means(mean.T, np.ones(n, dtype=np.intp), times) for name, mean in thermal.items()}
 
 
 def _with_variances(moments: dict[str, Array]) -> dict[str, Array]:

@@ -1,4 +1,4 @@
-"""Jackknife over blocks: replicas of means, from which the error of any function of them follows."""
+"""Jackknife and bootstrap over blocks: replicas of means, from which the error of any function of them follows."""
 
 from __future__ import annotations
 
@@ -72,6 +72,32 @@ def leave_one_out(means: Array, counts: NDArray[np.intp]) -> Array:
     total = sums.sum(axis=-1, keepdims=True)
     without = (total - sums) / (counts.sum() - counts)
     return np.moveaxis(reference + np.concatenate([total / counts.sum(), without], axis=-1), -1, 0)
+
+
+def bootstrap_means(means: Array, counts: NDArray[np.intp], times: NDArray[np.integer[Any]]) -> Array:
+    """Mean of all blocks, then means in which every block counts as often as it was drawn.
+
+    With one block fewer drawn than there are, the variance over replicas is that of the mean without a factor
+    (B - 1) / B (Rao and Wu, J. Am. Stat. Assoc. 83, 231 (1988)).
+
+    Parameters
+    ----------
+    means
+        (..., block), mean of each block.
+    counts
+        (block,), draws in each block.
+    times
+        (replica, block), how often each block was drawn.
+
+    Returns
+    -------
+    NDArray
+        (1 + replica, ...): row 0 uses all the data.
+    """
+    weights = np.concatenate([counts[np.newaxis], times * counts])
+    reference = means[..., :1]
+    moved = (means - reference) @ weights.T / weights.sum(axis=1)  # (..., 1 + replica)
+    return np.moveaxis(reference + moved, -1, 0)
 
 
 def jackknife_covariance(a: Array, b: Array) -> Array:

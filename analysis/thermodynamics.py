@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
+from scipy.special import stdtrit
 
 from .measurement import Data, Measurement, join_sizes, measure
 from .resampling import Array, jackknife_error
@@ -23,12 +24,12 @@ class Quantity:
     evaluate: Callable[[Measurement], Array]
 
 
-def _binder(run: Measurement) -> Array:
-    return 1.0 - _ratio(run.moments["m4"], 3.0 * run.moments["m2"] ** 2)
+def _binder(run: Measurement, parameter: str = "m") -> Array:
+    return 1.0 - _ratio(run.moments[f"{parameter}4"], 3.0 * run.moments[f"{parameter}2"] ** 2)
 
 
-def _correlation_length(run: Measurement) -> Array:
-    ratio = _ratio(run.n_sites * run.moments["m2"], run.moments["structure_factor"])
+def _correlation_length(run: Measurement, parameter: str = "m", structure: str = "structure_factor") -> Array:
+    ratio = _ratio(run.n_sites * run.moments[f"{parameter}2"], run.moments[structure])
     return np.sqrt(np.maximum(ratio - 1.0, 0.0)) / run.momentum
 
 
@@ -38,8 +39,14 @@ def _ratio(numerator: Array, denominator: Array) -> Array:
 
 
 TAU_ATTRS = {"units": "draws", "formula": "1 + 2 sum_t rho(t)  (white noise: 1)"}
-ESS_ATTRS = {"units": "draws", "formula": "chains x draws / tau"}
+ESS_ATTRS = {"units": "draws", "formula": "chains (or pairs of chains) x draws / tau"}
+BLOCK_ATTRS = {
+    "long_name": "jackknife blocks, or realisations of the disorder where there are several",
+    "units": "1",
+    "formula": "intervals have n_blocks - 1 degrees of freedom",
+}
 XI_FORMULA = "sqrt(max(N <m^2> / F(k_min) - 1, 0)) / (2 sin(k_min / 2))"
+XI_Q_FORMULA = "sqrt(max(N [<q^2>] / [F_q(k_min)] - 1, 0)) / (2 sin(k_min / 2))"
 
 QUANTITIES = {
     "energy": Quantity("energy per site", "J", "<e>", ("energy",), lambda run: run.moments["energy"]),
@@ -78,6 +85,54 @@ QUANTITIES = {
         ("m2", "structure_factor", "momentum", "length"),
         lambda run: _correlation_length(run) / run.length,
     ),
+    "staggered_magnetization_abs": Quantity(
+        "absolute staggered magnetization per site",
+        "1",
+        "<|m_s|>",
+        ("staggered_m2",),
+        lambda run: run.moments["staggered_magnetization_abs"],
+    ),
+    "susceptibility_staggered": Quantity(
+        "staggered susceptibility",
+        "1",
+        "N <m_s^2>  (no factor beta)",
+        ("staggered_m2",),
+        lambda run: run.n_sites * run.moments["staggered_m2"],
+    ),
+    "binder_staggered": Quantity(
+        "Binder cumulant U4 of the staggered magnetization",
+        "1",
+        "1 - <m_s^4> / (3 <m_s^2>^2)",
+        ("staggered_m2",),
+        lambda run: _binder(run, "staggered_m"),
+    ),
+    "chi_sg": Quantity(
+        "spin-glass susceptibility", "1", "N [<q^2>]", ("q2",), lambda run: run.n_sites * run.moments["q2"]
+    ),
+    "binder_q": Quantity(
+        "Binder parameter of the overlap",
+        "1",
+        "(3 - [<q^4>] / [<q^2>]^2) / 2",
+        ("q2",),
+        lambda run: 1.5 * _binder(run, "q"),
+    ),
+    "xi_q": Quantity(
+        "second-moment correlation length of the overlap",
+        "bond lengths",
+        XI_Q_FORMULA,
+        ("q2", "overlap_k", "momentum"),
+        lambda run: _correlation_length(run, "q", "overlap_k"),
+    ),
+    "xi_q_over_L": Quantity(
+        "second-moment correlation length of the overlap over L",
+        "1",
+        f"{XI_Q_FORMULA} / L",
+        ("q2", "overlap_k", "momentum", "length"),
+        lambda run: _correlation_length(run, "q", "overlap_k") / run.length,
+    ),
+    "link_overlap": Quantity(
+        "link overlap per bond", "1", "[<q_l>]", ("link_overlap",), lambda run: run.moments["link_overlap"]
+    ),
 }
 
 
@@ -94,14 +149,18 @@ def summarize(data: Data) -> xr.Dataset:
     data
         Dataset with dimensions (beta, chain, draw), optionally led by L and disorder, or a list of datasets with a
         scalar coordinate ``L`` each. Variables ``energy`` and ``magnetization`` per site, optionally
-        ``structure_factor``; coordinates ``beta``, ``n_sites`` and, for xi, ``momentum`` = 2 sin(k_min / 2).
+        ``structure_factor``, ``staggered_magnetization`` and, with a dimension ``pair`` for ``chain``, ``overlap``,
+        ``link_overlap`` and ``overlap_k``; coordinates ``beta``, ``n_sites`` and, for xi, ``momentum``, which is
+        2 sin(k_min / 2).
 
     Returns
     -------
     xarray.Dataset
         Dimensions (beta,) or (L, beta): energy, specific_heat, magnetization_abs, susceptibility,
-        susceptibility_connected, binder, xi, xi_over_L as far as the data has what they need. Sizes with grids of their
-        own are laid on the union of all beta, NaN where a size has no data.
+        susceptibility_connected, binder, xi, xi_over_L; staggered_magnetization_abs, susceptibility_staggered,
+        binder_staggered; chi_sg, binder_q, xi_q, xi_q_over_L, link_overlap: as far as the data has what they need.
+        Sizes with grids of their own are laid on the union of all beta, NaN where a size has no data. ``n_blocks``
+        goes with the errors: see `confidence_interval`.
 
     Raises
     ------
@@ -122,6 +181,39 @@ def summarize(data: Data) -> xr.Dataset:
     (25.0, 'N <m^2>  (no factor beta)')
     """
     return join_sizes([_tabulate(run) for run in measure(data)], data)
+
+
+def confidence_interval(table: xr.Dataset, name: str, level: float = 0.95) -> xr.DataArray:
+    """Interval of Student's t for a quantity of `summarize`: X +- t X_error with n_blocks - 1 degrees of freedom.
+
+    Parameters
+    ----------
+    table
+        Of `summarize`.
+    name
+        The quantity.
+    level
+        Share of such intervals that contain the truth, 0 < level < 1.
+
+    Returns
+    -------
+    xarray.DataArray
+        Leading dimension `bound`: "low", "high".
+
+    Raises
+    ------
+    ValueError
+        If the table has no error of the quantity, or the level is out of range.
+    """
+    if f"{name}_error" not in table:
+        known = [str(other) for other in table.data_vars if f"{other}_error" in table]
+        raise ValueError(f"name must be one of {', '.join(known)}, got {name!r}")
+    if not 0 < level < 1:
+        raise ValueError(f"level must be between 0 and 1, got {level}")
+    half = xr.apply_ufunc(lambda blocks: stdtrit(blocks - 1, 0.5 + level / 2), table["n_blocks"])
+    reach = half * table[f"{name}_error"]
+    both = xr.concat([table[name] - reach, table[name] + reach], "bound").assign_coords(bound=["low", "high"])
+    return both.transpose("bound", *table[name].dims).rename(name)
 
 
 def evaluate(run: Measurement, name: str) -> Array:
@@ -153,8 +245,9 @@ def _tabulate(run: Measurement) -> xr.Dataset:
             table[name] = ("beta", rows[0], {"long_name": quantity.long_name, **attrs})
             error = {"long_name": f"jackknife error of {quantity.long_name}", **attrs}
             table[f"{name}_error"] = ("beta", jackknife_error(rows), error)
+    table["n_blocks"] = ((), run.n_blocks, BLOCK_ATTRS)
     for name, tau in run.tau.items():
         table[f"tau_{name}"] = ("beta", tau, TAU_ATTRS | {"long_name": f"autocorrelation time of {name}"})
-        ess = run.n_chains * run.n_draws / tau
+        ess = run.n_values(name) / tau
         table[f"ess_{name}"] = ("beta", ess, ESS_ATTRS | {"long_name": f"effective sample size of {name}"})
     return table

@@ -85,7 +85,7 @@ def test_missing_crossings(family):
     with pytest.raises(ValueError, match="xi_over_L needs structure_factor, momentum"):
         analysis.crossings(family, "xi_over_L")
     with pytest.raises(ValueError, match="quantity must be one of"):
-        analysis.crossings(family, "binder_q")
+        analysis.crossings(family, "heat")
 
 
 # Peaks
