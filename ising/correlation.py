@@ -123,13 +123,12 @@ def eigenmode_correlation_length(lattice: Lattice, spins: ArrayLike | xr.DataArr
             "chi_1": (dims, amplitudes.reshape(shape)),
         },
         coords,
-        {"lattice": lattice.name, "mu_1": mu, "degeneracy": modes.shape[1]},
     )
     if "configuration" in dims:
         table = table.mean("configuration")
     table["xi_G"] = np.sqrt(np.maximum(table["chi_0"] / table["chi_1"] - 1, 0.0) / mu)
     table["xi_G"].attrs = {"long_name": "eigenmode proxy xi_G", "units": "1", "formula": "sqrt((chi_0/chi_1 - 1)/mu_1)"}
-    return table
+    return table.assign_attrs(lattice=lattice.name, mu_1=mu, degeneracy=modes.shape[1])
 
 
 def _as_rows(
