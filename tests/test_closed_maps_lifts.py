@@ -18,6 +18,7 @@ from ising.tilings.lifts import best_signs, double_cover, fewest_bad, lift
 from ising.tilings.surface import closed_map, orbits
 
 BASES = [(3, 7, "klein"), (4, 5, "bring"), (5, 4, "bring"), (3, 8, "bolza"), (8, 3, "bolza"), (8, 8, "T2.6")]
+KLEIN = find_name(3, 7, "klein")  # any map: the covers are no regular maps
 DATA = json.loads((Path(__file__).parent / "data" / "closed_maps.json").read_text())
 
 
@@ -31,7 +32,7 @@ def base_labels(p, q, surface):
 
 
 def as_map(p, q, darts):
-    return closed_map.__wrapped__(Quotient(p, q, "cover", darts.x.size, lambda: darts, regular=False))
+    return closed_map.__wrapped__(Quotient(p, q, "cover", darts.x.size, lambda: darts, base=KLEIN))
 
 
 def plain_radii(bonds, n_sites, p, q):

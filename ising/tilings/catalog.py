@@ -46,8 +46,13 @@ def best(maps: Iterable[Quotient]) -> Quotient:
 
 
 def simple_sizes(maps: Mapping[int, tuple[Quotient, ...]], sizes: Iterable[int]) -> Iterator[int]:
-    """Those of the sizes at which a map is a simple graph, which a full ball of radius 1 round every site says."""
-    return (size for size in sizes if any(injectivity_radius(quotient) >= 1 for quotient in maps[size]))
+    """Those of the sizes at which a map is a simple graph."""
+    return (size for size in sizes if any(is_simple(quotient) for quotient in maps[size]))
+
+
+def is_simple(quotient: Quotient) -> bool:
+    """Whether the ball of radius 1 round every site is full; a lift of a simple map needs no search to know."""
+    return (quotient.base is not None and is_simple(quotient.base)) or injectivity_radius(quotient) >= 1
 
 
 def find_size(p: int, q: int, n_sites: int) -> Quotient:

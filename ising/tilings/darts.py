@@ -41,8 +41,8 @@ class Quotient:
         Makes the permutations.
     alias
         A second name, such as ``"T3.1"``, or empty.
-    regular
-        Whether a group moves any dart to any other; lifts make no such promise.
+    base
+        The map that this one covers twice, if it is a lift: its balls are no fuller than those of the lift.
     quick_radius
         The injectivity radius without building the map, where there is a shorter way.
     """
@@ -53,8 +53,13 @@ class Quotient:
     order: int
     build: Callable[[], Darts] = field(repr=False, compare=False)
     alias: str = ""
-    regular: bool = True
+    base: Quotient | None = field(default=None, repr=False, compare=False)
     quick_radius: Callable[[], int] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def regular(self) -> bool:
+        """Whether a group moves any dart to any other; lifts make no such promise."""
+        return self.base is None
 
     @property
     def n_sites(self) -> int:

@@ -34,7 +34,7 @@ def lift(base: Quotient, factor: int) -> Quotient:
     below = base if factor == 2 else lift(base, factor // 2)
     name, alias = (f"{word} x{factor}" if word else "" for word in (base.surface, base.alias))
     build = partial(_build_double_cover, below)
-    return Quotient(base.p, base.q, name, base.order * factor, build, alias, regular=False)
+    return Quotient(base.p, base.q, name, base.order * factor, build, alias, base=below)
 
 
 def tower(base: Quotient, max_order: int) -> Iterator[Quotient]:
