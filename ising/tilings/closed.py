@@ -91,8 +91,8 @@ def available_sizes(p: int, q: int, n_max: int = 10_000) -> list[int]:
 
     Examples
     --------
-    >>> available_sizes(3, 8, 100)
-    [24, 42, 48, 84, 96]
+    >>> available_sizes(7, 3, 300)
+    [56, 112, 168, 224]
     """
     check_hyperbolic(p, q)
     maps = catalog(p, q, _checked_size(n_max, "n_max"))
