@@ -21,13 +21,16 @@ from .glass import equilibration, log_binning
 from .maxima import peaks
 from .mean_field import curie_weiss_scaling, mean_field_variables
 from .measurement import ShortRunWarning
+from .reweighting import ReweightingWarning, reweight
 from .scaling import ScalingFit, ScalingWarning, fit_scaling
 from .thermodynamics import confidence_interval, summarize
+from .zeros import fisher_zeros, lee_yang_zeros
 
 __all__ = [
     "Autocorrelation",
     "CriticalBeta",
     "CrossingWarning",
+    "ReweightingWarning",
     "ScalingFit",
     "ScalingWarning",
     "ShortRunWarning",
@@ -42,13 +45,16 @@ __all__ = [
     "decay_length",
     "effective_sample_size",
     "equilibration",
+    "fisher_zeros",
     "fit_scaling",
     "integrated_autocorrelation_time",
+    "lee_yang_zeros",
     "log_binning",
     "mean_field_variables",
     "peaks",
     "plots",
     "r_hat",
+    "reweight",
     "summarize",
 ]
 

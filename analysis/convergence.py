@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
-from scipy.stats import rankdata
 
 Array = NDArray[np.float64]
 
@@ -47,6 +46,8 @@ def r_hat(series: ArrayLike) -> float:
 
 
 def _r_hat(chains: Array) -> float:
+    from scipy.stats import rankdata
+
     scores = ndtri((rankdata(chains).reshape(chains.shape) - 0.375) / (chains.size + 0.25))
     n_draws = chains.shape[1]
     within, between = scores.var(axis=1, ddof=1).mean(), scores.mean(axis=1).var(ddof=1)
