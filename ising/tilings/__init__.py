@@ -5,6 +5,8 @@ from .automorphisms import automorphisms
 from .closed import SmallRadiusWarning, available_sizes, closed_hyperbolic
 from .disk import Positions
 from .growth import area_per_site, edge_length, growth_rate, sphere_sizes
+from .limit_set import funnel_dimension, funnel_distances, orbital_dimension, tiling_dimension
+from .norm import norm_bounds
 from .open import OpenTiling, hyperbolic
 from .size_table import MapRow, map_table
 
@@ -19,8 +21,13 @@ __all__ = [
     "closed_hyperbolic",
     "disk",
     "edge_length",
+    "funnel_dimension",
+    "funnel_distances",
     "growth_rate",
     "hyperbolic",
     "map_table",
+    "norm_bounds",
+    "orbital_dimension",
     "sphere_sizes",
+    "tiling_dimension",
 ]
