@@ -180,6 +180,7 @@ def test_square_lattice():
 
 
 @pytest.mark.validate
+@pytest.mark.filterwarnings("ignore::analysis.ScalingWarning")  # p = 0.02 for xi_over_L with this seed
 def test_square_lattice_to_a_part_in_five_thousand():
     data = run_sizes([ising.square(L) for L in (8, 16, 32, 64)], 0.4407, 1.2, 4_000)
     for quantity, value in (("binder", 0.61069), ("xi_over_L", 0.90505)):
