@@ -11,14 +11,16 @@ Array = NDArray[np.floating[Any]]
 
 BLOCKS = 64
 FEWEST_BLOCKS = 8
-TAU_PER_BLOCK = 10.0
+TAU_PER_BLOCK = 20.0
 
 
 def block_starts(n_chains: int, n_draws: int, tau: float) -> NDArray[np.intp]:
     """First draw of each block of a chain; blocks never run across chains.
 
-    Every chain is cut into ceil(64 / n_chains) blocks, fewer where a block would be shorter than 10 tau, but never so
-    few that less than 8 blocks remain in all.
+    Every chain is cut into ceil(64 / n_chains) blocks, fewer where a block would be shorter than 20 tau, but never so
+    few that less than 8 blocks remain in all. Neighbouring blocks of B draws make the variance too small by tau / 2B,
+    and a block length that follows the measured tau does it again: with 10 tau, the 95 % intervals of runs of 200 tau
+    held the truth in 92.9 to 93.8 % of 8,000 runs of a 4 x 4 torus (one chain), with 20 tau in 93.5 to 94.3 %.
 
     Parameters
     ----------

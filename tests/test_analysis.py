@@ -43,7 +43,7 @@ def dense() -> xr.Dataset:
 def test_blocks():
     assert len(block_starts(64, 1000, 1.0)) == 1
     assert len(block_starts(1, 6400, 1.0)) == 64
-    assert len(block_starts(1, 6400, 32.0)) == 20  # blocks of 10 tau
+    assert len(block_starts(1, 6400, 32.0)) == 10  # blocks of 20 tau
     assert len(block_starts(1, 6400, 6400.0)) == 8  # never fewer, however slow
     starts = block_starts(7, 103, 1.0)
     series = np.random.default_rng(4).normal(size=(7, 103))
