@@ -176,6 +176,69 @@ def correlation(table: xr.Dataset, decay: xr.Dataset | None = None, ax: Axes | N
     return _tidy(ax)
 
 
+def reweighted(
+    fine: xr.Dataset, quantity: str = "energy", table: xr.Dataset | None = None, ax: Axes | None = None
+) -> Axes:
+    """A reweighted quantity against beta: a line with its error band per size, dotted outside the valid range.
+
+    Parameters
+    ----------
+    fine
+        From `analysis.reweight`.
+    quantity
+        A variable of it that has an error.
+    table
+        From `analysis.summarize`: the simulated points, drawn on top where it has the quantity.
+    ax
+        Axes to draw on; a new figure's by default.
+    """
+    ax = _axes(ax)
+    if f"{quantity}_error" not in fine:
+        raise ValueError(f"quantity must have an error in the table, got {quantity!r}: it has {sorted(map(str, fine))}")
+    sizes = _sizes(fine)
+    for size, color in zip(sizes, _colors(len(sizes))):
+        beta, values, error = size["beta"].values, size[quantity].values, size[f"{quantity}_error"].values
+        ax.plot(beta, values, ":", color=color, linewidth=1.0)
+        ax.plot(beta, np.where(size["valid"], values, np.nan), color=color, linewidth=1.2, label=_label(size))
+        style: dict[str, Any] = {"color": color, "alpha": 0.25, "linewidth": 0}
+        ax.fill_between(beta, values - error, values + error, where=size["valid"].values.astype(bool), **style)
+    if table is not None and quantity in table:
+        for size, color in zip(_sizes(table), _colors(len(sizes))):
+            points: dict[str, Any] = LINE | {"linewidth": 0, "markerfacecolor": "white"}
+            ax.errorbar(size["beta"], size[quantity], size[f"{quantity}_error"], color=color, **points)
+    ax.set_xlabel(BETA)
+    ax.set_ylabel(SYMBOLS.get(quantity, fine[quantity].attrs["long_name"]))
+    if "L" in fine.coords:
+        ax.legend(frameon=False, fontsize="small")
+    return _tidy(ax)
+
+
+def fisher_zeros(zeros: xr.Dataset, ax: Axes | None = None) -> Axes:
+    """Zeros in the complex plane of beta with their errors, one colour per size; unresolved ones are hollow.
+
+    Parameters
+    ----------
+    zeros
+        From `analysis.fisher_zeros`.
+    ax
+        Axes to draw on; a new figure's by default.
+    """
+    ax = _axes(ax)
+    sizes = _sizes(zeros)
+    for size, color in zip(sizes, _colors(len(sizes))):
+        for resolved, face in ((True, color), (False, "white")):
+            these = size.isel(zero=size["resolved"].values.astype(bool) == resolved)
+            style: dict[str, Any] = LINE | {"linewidth": 0, "markerfacecolor": face, "color": color}
+            style["label"] = _label(size) if resolved else None
+            ax.errorbar(
+                these["beta_real"], these["beta_imag"], these["beta_imag_error"], these["beta_real_error"], **style
+            )
+    ax.set_xlabel(r"Re $\beta$  [$1/J$]")
+    ax.set_ylabel(r"Im $\beta$  [$1/J$]")
+    ax.legend(frameon=False, fontsize="small")
+    return _tidy(ax)
+
+
 def _axes(ax: Axes | None) -> Axes:
     return plt.subplots(figsize=(6.0, 4.2), layout="constrained")[1] if ax is None else ax
 

@@ -293,3 +293,26 @@ def test_zeros_refuse():
         analysis.lee_yang_zeros(data, 0.4)
     with pytest.raises(ValueError, match="one realisation of the disorder, got 2"):
         analysis.fisher_zeros(xr.concat([data, data], "disorder"))
+
+
+# Pictures
+
+
+def test_pictures(kaufman_run):
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    from matplotlib import pyplot as plt
+
+    fine = analysis.reweight(kaufman_run, np.linspace(0.41, 0.455, 10))
+    ax = analysis.plots.reweighted(fine, "specific_heat", analysis.summarize(kaufman_run))
+    np.testing.assert_array_equal(ax.lines[1].get_ydata(), fine["specific_heat"].isel(L=0))
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["L = 16", "L = 32"]
+    unresolved = fine.assign(valid=fine["valid"] & (fine["beta"] < 0.43))
+    assert np.isnan(analysis.plots.reweighted(unresolved).lines[1].get_ydata()).any()
+    with pytest.raises(ValueError, match="quantity must have an error"):
+        analysis.plots.reweighted(fine, "valid")
+    zeros = analysis.fisher_zeros(draw(8, [0.38, 0.42, 0.46], 8, 1000, np.random.default_rng(17)))
+    ax = analysis.plots.fisher_zeros(zeros)
+    assert ax.containers[0].lines[0].get_ydata() == zeros["beta_imag"].values
+    plt.close("all")
