@@ -83,7 +83,7 @@ def maps(p: int, q: int, largest: int) -> list[ising.Lattice]:
             known.setdefault(quotient.n_sites, []).append(quotient)
     if len(known) < 3:
         raise ValueError(
-            f"{{{p},{q}}} has closed maps of {len(known)} sizes from {SMALLEST} to {largest} sites; need 3"
+            f"{{{p},{q}}} has {len(known)} sizes of closed maps from {SMALLEST} to {largest} sites, 3 are needed"
         )
     sizes = np.array(sorted(known))
     wanted = np.geomspace(sizes[0], sizes[-1], SIZES)
