@@ -14,14 +14,14 @@ from .mbar import Pool, Solution, relative_denominators, solve
 from .measurement import Data, Measurement, join_sizes
 from .moments import Series
 from .resampling import Array, jackknife_error
-from .reweighting import ReweightingWarning, averages, measure_chains, pool_run
+from .reweighting import FEWEST_SAMPLES, ReweightingWarning, averages, measure_chains, pool_run
 
 Complex = NDArray[np.complex128]
 
 STEP = 0.2
 REACH, FARTHEST = 1.5, 3.0
 BEYOND = (0.5, 1.0, 1.5)
-CLEAR = 4.0
+CLEAR = 3.5
 NEWTON_STEPS = 30
 
 
@@ -29,8 +29,9 @@ def fisher_zeros(data: Data, count: int = 1) -> xr.Dataset:
     """Zeros of Z(beta) = sum_E g(E) exp(-beta E) in the upper half plane, those nearest to the real axis first.
 
     The density of states g is that of `reweight`. Candidates are the minima of |Z(x + i y) / Z(x)| on a grid over the
-    simulated range of x = Re beta; y reaches to 1.5 sqrt(ln n_effective) / sigma(E); a Gaussian energy would drown in
-    noise at two thirds of that. Newton's method finishes them, for the estimate and for every jackknife replica.
+    valid range of x = Re beta, at most 1 / sigma(E) beyond the simulated one; y reaches to
+    1.5 sqrt(ln n_effective) / sigma(E), where a Gaussian energy has drowned in noise. Newton's method finishes them,
+    for the estimate and for every jackknife replica.
 
     Parameters
     ----------
@@ -43,7 +44,7 @@ def fisher_zeros(data: Data, count: int = 1) -> xr.Dataset:
     -------
     xarray.Dataset
         Dimensions (zero,) or (L, zero): ``beta_real`` and ``beta_imag`` in 1/J with their jackknife errors, and
-        ``resolved``: |Z| rises beyond the zero to more than 4 of its errors, as it does not in mere noise. NaN where
+        ``resolved``: |Z| rises beyond the zero to more than 3.5 of its errors, as it does not in mere noise. NaN where
         there are fewer zeros.
 
     Raises
@@ -135,8 +136,7 @@ def _fisher(run: Measurement, series: Series, count: int) -> xr.Dataset:
     kept: list[Complex] = []
     for roots in sorted(found, key=lambda roots: roots[0].imag):
         fresh = all(abs(roots[0] - other[0]) > 1e-6 * abs(roots[0]) for other in kept)
-        inside = run.beta.min() <= roots[0].real <= run.beta.max() or len(run.beta) == 1
-        if np.isfinite(roots).all() and roots[0].imag > 0.0 and fresh and inside:
+        if np.isfinite(roots).all() and roots[0].imag > 0.0 and fresh:
             kept.append(roots)
     rows = np.full((len(pool.sizes), count), complex(np.nan, np.nan))
     resolved = np.zeros(count, dtype=bool)
@@ -158,13 +158,9 @@ def _fisher(run: Measurement, series: Series, count: int) -> xr.Dataset:
 
 def _candidates(run: Measurement, pool: Pool, solution: Solution) -> Complex:
     """Minima of |Z(x + i y) / Z(x)| on a grid, below the noise."""
-    low, high = run.beta.min(), run.beta.max()
-    moments, n_effective = averages(pool, solution, np.linspace(low, high, 50))
-    sigma = run.n_sites * np.sqrt(moments["energy_variance"][0])
-    spread = 1.0 / sigma.max()
-    if len(run.beta) == 1:
-        low, high = low - spread, high + spread
-    x = np.arange(low, high + STEP * spread, STEP * spread)
+    moments, _ = averages(pool, solution, np.linspace(run.beta.min(), run.beta.max(), 50))
+    spread = 1.0 / (run.n_sites * np.sqrt(moments["energy_variance"][0].max()))
+    x = np.arange(run.beta.min() - spread, run.beta.max() + spread, STEP * spread)
     moments, n_effective = averages(pool, solution, x)
     sigma = run.n_sites * np.sqrt(moments["energy_variance"][0])
     limit = REACH * np.sqrt(np.log(np.maximum(n_effective, 1.0))) / sigma
@@ -179,6 +175,7 @@ def _candidates(run: Measurement, pool: Pool, solution: Solution) -> Complex:
     inner = ratio[1:-1, 1:-1]
     neighbours = [ratio[1 + i : len(x) - 1 + i, 1 + j : len(y) - 1 + j] for i in (-1, 0, 1) for j in (-1, 0, 1)]
     lowest = (inner <= np.min(neighbours, axis=0)) & (y[1:-1] <= limit[1:-1, np.newaxis])
+    lowest &= (n_effective[1:-1] >= FEWEST_SAMPLES)[:, np.newaxis]
     i, j = np.nonzero(lowest)
     return np.asarray(x[i + 1] + 1j * y[j + 1])
 
