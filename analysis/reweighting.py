@@ -42,7 +42,7 @@ def reweight(data: Data, betas: ArrayLike, log_states: float = np.log(2.0)) -> x
     data
         As for `summarize`; ``energy`` is needed. Overlaps, which belong to pairs of chains, are not reweighted.
     betas
-        (target,) inverse temperatures in 1/J, or one.
+        (target,) inverse temperatures in 1/J, or one; the table has them sorted, each once.
     log_states
         ln(number of states) / N; ln 2 for Ising spins. Used only where beta = 0 lies in the valid range.
 
