@@ -10,13 +10,11 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from scipy.special import chdtrc
 
 from .crossing import CrossingWarning, PairCrossing, by_size, find_crossings
+from .drift import extrapolate
 from .measurement import Data, Measurement, measure, split_sizes
 from .resampling import Array, jackknife_covariance
-
-LOWEST_P = 0.05
 
 # Exponents in the number of sites of the Ising class: t N^y is the scaling variable, N^-w the leading correction of U4.
 # 2D: nu = 1, L^(-7/4); 3D: nu = 0.630, omega = 0.83; mean field (and d >= 4 up to logarithms): N^(1/2), N^(-1/2).
@@ -132,22 +130,6 @@ def _last(beta: Array, covariance: Array, quantity: str) -> CriticalBeta:
 
 
 def _extrapolated(x: Array, beta: Array, covariance: Array, quantity: str) -> CriticalBeta:
-    for first in range(len(beta) - 1):
-        value, variance, chi2 = _intercept(x[first:], beta[first:], covariance[first:, first:])
-        dof = len(beta) - first - 2
-        if dof == 0 or chdtrc(dof, chi2) > LOWEST_P:
-            break
-    error = np.sqrt(variance + (value - beta[-1]) ** 2)
-    largest = f"{quantity} crossings of the {len(beta) - first} largest pairs of sizes"
-    method = f"{largest}, extrapolated, error includes the drift"
-    return CriticalBeta(float(value), float(error), method)
-
-
-def _intercept(x: Array, y: Array, covariance: Array) -> tuple[float, float, float]:
-    """Generalised least squares y = a + b x: the value of a, its variance, chi-square."""
-    design = np.stack([np.ones_like(x), x / x[0]], axis=1)
-    weights = np.linalg.inv(covariance)
-    parameter_covariance = np.linalg.inv(design.T @ weights @ design)
-    parameters = parameter_covariance @ design.T @ weights @ y
-    residual = y - design @ parameters
-    return float(parameters[0]), float(parameter_covariance[0, 0]), float(residual @ weights @ residual)
+    limit = extrapolate(x, beta, covariance)
+    largest = f"{quantity} crossings of the {len(beta) - limit.first} largest pairs of sizes"
+    return CriticalBeta(limit.value, limit.error, f"{largest}, extrapolated, error includes the drift")

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtrc
 
+from .curves import floored_errors
+from .measurement import Measurement
 from .resampling import Array, jackknife_covariance
 
 MAX_STEPS = 60
@@ -49,6 +51,19 @@ class Points:
             run=run,
             replicas=[self.replicas[i] for i in runs],
         )
+
+
+def flatten(runs: list[Measurement], curves: list[tuple[Array, Array]]) -> Points:
+    """Points of all runs from the curve of each: beta (n_beta,), and the estimate and replicas (1 + block, n_beta)."""
+    counts = [len(beta) for beta, _ in curves]
+    return Points(
+        beta=np.concatenate([beta for beta, _ in curves]),
+        n_sites=np.repeat([float(run.n_sites) for run in runs], counts),
+        value=np.concatenate([rows[0] for _, rows in curves]),
+        error=np.concatenate([floored_errors(rows) for _, rows in curves]),
+        run=np.repeat(np.arange(len(runs)), counts),
+        replicas=[rows[1:] - rows[0] for _, rows in curves],
+    )
 
 
 @dataclass(frozen=True)

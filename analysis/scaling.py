@@ -13,10 +13,9 @@ import xarray as xr
 
 from .collapse import collapse_quality
 from .crossing import by_size, find_crossings
-from .curves import fit_nearby, floored_errors
-from .joint_fit import Form, JointFit, Points, fit_jointly
+from .curves import fit_nearby
+from .joint_fit import Form, JointFit, Points, fit_jointly, flatten
 from .measurement import Data, Measurement, measure, split_sizes
-from .resampling import Array
 from .thermodynamics import evaluate
 
 FEWEST_SIZES = 3
@@ -209,24 +208,12 @@ def _points_near_crossing(runs: list[Measurement], quantity: str, law: _Law) -> 
                 "narrow its range of beta around there"
             )
         pieces.append((run.beta[near], rows[:, near]))
-    return _flat(runs, pieces), (crossing.beta, y)
+    return flatten(runs, pieces), (crossing.beta, y)
 
 
 def _slope(run: Measurement, quantity: str, beta: float) -> float:
     scale = float(np.mean(np.diff(np.sort(run.beta))))
     return float(fit_nearby(run.beta, evaluate(run, quantity), beta, scale).coefficients[1, 0]) / scale
-
-
-def _flat(runs: list[Measurement], pieces: list[tuple[Array, Array]]) -> Points:
-    counts = [len(beta) for beta, _ in pieces]
-    return Points(
-        beta=np.concatenate([beta for beta, _ in pieces]),
-        n_sites=np.repeat([float(run.n_sites) for run in runs], counts),
-        value=np.concatenate([rows[0] for _, rows in pieces]),
-        error=np.concatenate([floored_errors(rows) for _, rows in pieces]),
-        run=np.repeat(np.arange(len(runs)), counts),
-        replicas=[rows[1:] - rows[0] for _, rows in pieces],
-    )
 
 
 def _best_fit(points: Points, law: _Law, start: tuple[float, float]) -> JointFit:
