@@ -5,8 +5,6 @@ from __future__ import annotations
 import warnings
 from dataclasses import asdict, dataclass, replace
 from itertools import product
-from numbers import Integral
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -15,19 +13,14 @@ from .collapse import collapse_quality
 from .crossing import by_size, find_crossings
 from .curves import fit_nearby
 from .joint_fit import Form, JointFit, Points, fit_jointly, flatten
-from .measurement import Data, Measurement, measure, split_sizes
+from .laws import Law, law_of
+from .measurement import Data, Measurement, measure
 from .thermodynamics import evaluate
 
 FEWEST_SIZES = 3
 REACH = 0.6  # of Q*: beyond, beta_c of the Curie-Weiss model comes out low by an error and more
 DEGREES = (4, 5, 6)
 LOWEST_P = 0.05
-BINDER_MEAN_FIELD = 0.2705201283  # 1 - Gamma(5/4) Gamma(1/4) / (3 Gamma(3/4)^2), Brezin and Zinn-Justin 1985
-
-# Leading correction L^-omega of dimensionless quantities of the Ising class: 2D L^(-7/4), the regular background of
-# the susceptibility (the torus has no slower one); 3D omega = 0.83 (Hasenbusch 2010).
-OMEGA = {2: 7 / 4, 3: 0.83}
-DIMENSIONS = "2, 3, or 'mean_field' (also 5 and above)"
 
 
 class ScalingWarning(UserWarning):
@@ -97,23 +90,6 @@ class ScalingFit:
         return xr.Dataset({name: ((), value, {"units": units[name]}) for name, value in values.items()}, attrs=words)
 
 
-@dataclass(frozen=True)
-class _Law:
-    """What the dimension fixes: exponents in the number of sites, and Q* where it is known."""
-
-    dimension: int | None  # None: mean field
-    w: float
-    critical_value: float | None
-
-    @property
-    def y(self) -> float | None:
-        """Exponent of the scaling variable, None where it is fitted."""
-        return 0.5 if self.dimension is None else None
-
-    def nu(self, y: float) -> float:
-        return 0.5 if self.dimension is None else 1 / (self.dimension * y)
-
-
 def fit_scaling(
     data: Data, quantity: str = "binder", dimension: int | str | None = None, smallest: int = 0
 ) -> ScalingFit:
@@ -160,13 +136,13 @@ def fit_scaling(
     ----------
     M. Hasenbusch, Phys. Rev. B 82, 174433 (2010), for omega in 3D and joint fits of dimensionless quantities.
     """
-    law = _law(split_sizes(data)[0].attrs.get("dimension") if dimension is None else dimension, quantity)
+    law = law_of(data, dimension)
     runs = sorted((run for run in measure(data) if run.n_sites >= smallest), key=by_size)
     n_sizes = len({run.n_sites for run in runs})
     if n_sizes < FEWEST_SIZES:
         raise ValueError(f"a scaling fit needs at least {FEWEST_SIZES} different sizes, got {n_sizes}: add sizes")
     points, start = _points_near_crossing(runs, quantity, law)
-    fit = _best_fit(points, law, start)
+    fit = _best_fit(points, law, quantity, start)
     if fit.p <= LOWEST_P:
         warnings.warn(
             f"one scaling function does not fit all sizes (chi2 = {fit.chi2:.1f}, dof = {fit.dof}): errors enlarged; "
@@ -177,15 +153,7 @@ def fit_scaling(
     return _report(fit, points, law, quantity)
 
 
-def _law(dimension: Any, quantity: str) -> _Law:
-    if isinstance(dimension, Integral) and int(dimension) in OMEGA:
-        return _Law(int(dimension), OMEGA[int(dimension)] / int(dimension), None)
-    if dimension == "mean_field" or (isinstance(dimension, Integral) and int(dimension) >= 5):
-        return _Law(None, 0.5, BINDER_MEAN_FIELD if quantity == "binder" else None)
-    raise ValueError(f"dimension must be {DIMENSIONS}, got {dimension!r}: pass dimension=")
-
-
-def _points_near_crossing(runs: list[Measurement], quantity: str, law: _Law) -> tuple[Points, tuple[float, float]]:
+def _points_near_crossing(runs: list[Measurement], quantity: str, law: Law) -> tuple[Points, tuple[float, float]]:
     """The points of the window, and where the fit starts: beta_c and y from the crossing of the extreme sizes."""
     ends = [runs[0], runs[-1]]
     crossing = find_crossings(ends, quantity)[0]
@@ -216,7 +184,7 @@ def _slope(run: Measurement, quantity: str, beta: float) -> float:
     return float(fit_nearby(run.beta, evaluate(run, quantity), beta, scale).coefficients[1, 0]) / scale
 
 
-def _best_fit(points: Points, law: _Law, start: tuple[float, float]) -> JointFit:
+def _best_fit(points: Points, law: Law, quantity: str, start: tuple[float, float]) -> JointFit:
     """The first credible fit, of increasing degree, without and then with the term N^-2w.
 
     Where none is, the degree of lowest chi2 / dof without it: a term that does not explain the misfit would only add
@@ -224,7 +192,7 @@ def _best_fit(points: Points, law: _Law, start: tuple[float, float]) -> JointFit
     """
     fits: list[JointFit] = []
     for second, degree in product((False, True), DEGREES):
-        form = Form(degree, second, law.w, law.critical_value, law.dimension is not None)
+        form = Form(degree, second, law.w, law.critical_value(quantity), law.dimension is not None)
         if fits and not _determined(form, points):
             continue
         fits.append(fit_jointly(points, form, *start))
@@ -239,7 +207,7 @@ def _determined(form: Form, points: Points) -> bool:
     return len(np.unique(points.n_sites)) >= wanted and form.n_parameters < len(points.value)
 
 
-def _report(fit: JointFit, points: Points, law: _Law, quantity: str) -> ScalingFit:
+def _report(fit: JointFit, points: Points, law: Law, quantity: str) -> ScalingFit:
     inflation = 1.0 if fit.p > LOWEST_P else np.sqrt(fit.chi2 / fit.dof)
     statistical, y_error, value_error = inflation * np.sqrt(np.diag(fit.covariance))
     scatter = fit.scatter if law.dimension is None else np.nan
@@ -249,7 +217,7 @@ def _report(fit: JointFit, points: Points, law: _Law, quantity: str) -> ScalingF
         beta_c_error=float(np.fmax(statistical, scatter)),
         beta_c_statistical=float(statistical),
         beta_c_scatter=scatter,
-        beta_c_shift=_shift(fit, points, law),
+        beta_c_shift=_shift(fit, points, law, quantity),
         nu=nu,
         nu_error=float(nu * y_error / fit.y),
         critical_value=fit.critical_value,
@@ -268,11 +236,13 @@ def _report(fit: JointFit, points: Points, law: _Law, quantity: str) -> ScalingF
     )
 
 
-def _shift(fit: JointFit, points: Points, law: _Law) -> float:
+def _shift(fit: JointFit, points: Points, law: Law, quantity: str) -> float:
     """Change of beta_c without the smallest size, NaN where the others do not determine it."""
     rest = points.without_smallest()
     lowest = replace(fit.form, degree=DEGREES[0], second=False)
-    return _best_fit(rest, law, (fit.beta_c, fit.y)).beta_c - fit.beta_c if _determined(lowest, rest) else np.nan
+    return (
+        _best_fit(rest, law, quantity, (fit.beta_c, fit.y)).beta_c - fit.beta_c if _determined(lowest, rest) else np.nan
+    )
 
 
 def _words(fit: JointFit, inflation: float, scattered: bool) -> str:

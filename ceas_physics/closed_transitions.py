@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 
 import analysis
 import ising
-from analysis.scaling import BINDER_MEAN_FIELD
+from analysis.laws import BINDER_MEAN_FIELD
 from ising.exact import bethe_critical_beta
 from ising.streams import check_seed
 from ising.tilings.catalog import quotients
