@@ -13,11 +13,13 @@ from .autocorrelation import (
     integrated_autocorrelation_time,
 )
 from .bootstrap import bootstrap, covariance
+from .compute_optimal import IsoFlopFit, PowerLaw, fit_isoflop, fit_power_law
 from .convergence import r_hat
 from .critical import CriticalBeta, critical_beta
 from .crossing import CrossingWarning, crossings
 from .decay import decay_length
 from .glass import equilibration, log_binning
+from .language_scaling import LossFit, fit_loss
 from .maxima import peaks
 from .mean_field import curie_weiss_scaling, mean_field_variables
 from .measurement import ShortRunWarning
@@ -30,6 +32,9 @@ __all__ = [
     "Autocorrelation",
     "CriticalBeta",
     "CrossingWarning",
+    "IsoFlopFit",
+    "LossFit",
+    "PowerLaw",
     "ReweightingWarning",
     "ScalingFit",
     "ScalingWarning",
@@ -46,6 +51,9 @@ __all__ = [
     "effective_sample_size",
     "equilibration",
     "fisher_zeros",
+    "fit_isoflop",
+    "fit_loss",
+    "fit_power_law",
     "fit_scaling",
     "integrated_autocorrelation_time",
     "lee_yang_zeros",
