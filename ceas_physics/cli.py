@@ -71,6 +71,9 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("scaling", _scaling, "ceas-scaling", text)
     sub.add_argument("--sizes", type=int, nargs="+", default=[8, 16, 32], help="L or numbers of sites, two or more")
     _add_sampling(sub)
+    text = "Transitions of hyperbolic lattices: closed maps, open patches, the proposed formula (about 20 minutes)."
+    sub = command("hyperbolic", _hyperbolic, "ceas-hyperbolic", text)
+    sub.add_argument("--quick", action="store_true", help="a 1-minute version: 3 tilings, small maps, large errors")
     sub = command("train", _train, "training.nc", "Train the character transformer; the heads' trace to a NetCDF file.")
     sub.add_argument("--text", type=Path, help="UTF-8 text file; the text of Python's own documentation if not given")
     sub.add_argument("--steps", type=int, default=2048, help="training steps")
@@ -146,6 +149,14 @@ def _scaling_pictures(table: Any, pairs: Any, folder: Path) -> None:
         ax = figure.subplots()
         plots.binder_crossing(table, pairs, ax) if quantity == "binder" else plots.observable(table, quantity, ax)
         figure.savefig(folder / f"{quantity}.png", dpi=130)
+
+
+def _hyperbolic(options: argparse.Namespace) -> None:
+    from . import hyperbolic
+
+    plan = hyperbolic.QUICK if options.quick else hyperbolic.Plan()
+    print(hyperbolic.run(options.out, plan, options.seed, _bars(options)))
+    print(f"Tables and pictures: {options.out}")
 
 
 def _train(options: argparse.Namespace) -> None:
