@@ -10,6 +10,9 @@ import xarray as xr
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
+from .disk import animate_disk as animate_disk
+from .disk import disk as disk
+
 SYMBOLS = {
     "energy": r"energy per site  $e$  [$J$]",
     "specific_heat": r"specific heat per site  $c$  [$k_B$]",
