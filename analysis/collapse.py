@@ -36,34 +36,26 @@ def collapse_quality(x: Array, y: Array, error: Array, run: NDArray[np.intp]) ->
     >>> collapse_quality(x, 2 * x, np.full(10, 0.1), np.repeat([0, 1], 5))
     0.0
     """
-    terms = []
-    for i in range(len(x)):
-        support = _support(x, run, i)
-        if len(support):
-            value, variance = _line_at(x[i], x[support], y[support], error[support])
-            terms.append((y[i] - value) ** 2 / (error[i] ** 2 + variance))
-    return float(np.mean(terms)) if terms else float("nan")
+    z = misfits(x, y, error, run)
+    return float(np.nanmean(z**2)) if np.isfinite(z).any() else float("nan")
 
 
-def _support(x: Array, run: NDArray[np.intp], i: int) -> NDArray[np.intp]:
-    """The two points of every other run between which x_i lies."""
-    found: list[int] = []
-    for other in np.unique(run[run != run[i]]):
+def misfits(x: Array, y: Array, error: Array, run: NDArray[np.intp]) -> Array:
+    """(y_ij - Y_ij) / sqrt(dy_ij^2 + dY_ij^2) of `collapse_quality` for every point, NaN where nothing surrounds it."""
+    sums = np.zeros((5, len(x)))  # of w, w a, w a^2, w b, w a b over the support; a, b as seen from the point itself
+    for other in np.unique(run):
         members = np.flatnonzero(run == other)
         members = members[np.argsort(x[members], kind="stable")]
-        k = int(np.searchsorted(x[members], x[i]))
-        if k < len(members) and x[members[k]] == x[i]:
-            k = max(k, 1)
-        if 0 < k < len(members):
-            found.extend(members[k - 1 : k + 1])
-    return np.array(found, dtype=np.intp)
-
-
-def _line_at(place: float, x: Array, y: Array, error: Array) -> tuple[float, float]:
-    """Value and variance at a place of the weighted straight line through points."""
-    weight = error**-2
-    total, mean = weight.sum(), np.average(x, weights=weight)
-    spread = weight @ (x - mean) ** 2
-    slope = weight @ ((x - mean) * y) / spread
-    value = np.average(y, weights=weight) + slope * (place - mean)
-    return float(value), float(1 / total + (place - mean) ** 2 / spread)
+        if len(members) < 2:
+            continue
+        inside = (run != other) & (x >= x[members[0]]) & (x <= x[members[-1]])
+        right = np.clip(np.searchsorted(x[members], x[inside]), 1, len(members) - 1)
+        for neighbours in (members[right - 1], members[right]):
+            weight, a, b = error[neighbours] ** -2, x[neighbours] - x[inside], y[neighbours] - y[inside]
+            sums[:, inside] += weight * np.stack([np.ones_like(a), a, a * a, b, a * b])
+    total, first, second, values, mixed = sums
+    determinant = total * second - first**2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        away = (second * values - first * mixed) / determinant  # Y - y
+        variance = second / determinant
+        return np.where(determinant > 0, -away / np.sqrt(error**2 + variance), np.nan)

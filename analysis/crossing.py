@@ -128,6 +128,28 @@ def crossings(data: Data, quantity: str = "binder") -> xr.Dataset:
     )
 
 
+def cross_extremes(runs: list[Measurement], quantity: str) -> tuple[PairCrossing, tuple[float, float]]:
+    """Crossing of the smallest with the largest size, and dQ/dbeta of either there.
+
+    Raises
+    ------
+    ValueError
+        If they do not cross, or Q does not rise there.
+    """
+    ends = runs[0], runs[-1]
+    crossing = find_crossings(list(ends), quantity)[0]
+    assert crossing is not None  # find_crossings raises where its only pair does not cross
+    slopes = _slope(ends[0], quantity, crossing.beta), _slope(ends[1], quantity, crossing.beta)
+    if min(slopes) <= 0:
+        raise ValueError(f"{quantity} does not rise with beta at the crossing {crossing.beta:g}: draw more")
+    return crossing, slopes
+
+
+def _slope(run: Measurement, quantity: str, beta: float) -> float:
+    scale = float(np.mean(np.diff(np.sort(run.beta))))
+    return float(fit_nearby(run.beta, evaluate(run, quantity), beta, scale).coefficients[1, 0]) / scale
+
+
 def by_size(run: Measurement) -> int:
     """Key that orders measurements by number of sites."""
     return run.n_sites

@@ -10,8 +10,7 @@ import numpy as np
 import xarray as xr
 
 from .collapse import collapse_quality
-from .crossing import by_size, find_crossings
-from .curves import fit_nearby
+from .crossing import by_size, cross_extremes
 from .joint_fit import Form, JointFit, Points, fit_jointly, flatten
 from .laws import Law, law_of
 from .measurement import Data, Measurement, measure
@@ -155,13 +154,8 @@ def fit_scaling(
 
 def _points_near_crossing(runs: list[Measurement], quantity: str, law: Law) -> tuple[Points, tuple[float, float]]:
     """The points of the window, and where the fit starts: beta_c and y from the crossing of the extreme sizes."""
-    ends = [runs[0], runs[-1]]
-    crossing = find_crossings(ends, quantity)[0]
-    assert crossing is not None  # find_crossings raises where its only pair does not cross
-    slopes = [_slope(run, quantity, crossing.beta) for run in ends]
-    if min(slopes) <= 0:
-        raise ValueError(f"{quantity} does not rise with beta at the crossing {crossing.beta:g}: draw more")
-    n_sites = np.array([run.n_sites for run in ends])
+    crossing, slopes = cross_extremes(runs, quantity)
+    n_sites = np.array([runs[0].n_sites, runs[-1].n_sites])
     y = law.y or float(np.diff(np.log(slopes))[0] / np.diff(np.log(n_sites))[0])
     reach = REACH * crossing.value / slopes[-1]  # of the largest size, in beta
     pieces = []
@@ -177,11 +171,6 @@ def _points_near_crossing(runs: list[Measurement], quantity: str, law: Law) -> t
             )
         pieces.append((run.beta[near], rows[:, near]))
     return flatten(runs, pieces), (crossing.beta, y)
-
-
-def _slope(run: Measurement, quantity: str, beta: float) -> float:
-    scale = float(np.mean(np.diff(np.sort(run.beta))))
-    return float(fit_nearby(run.beta, evaluate(run, quantity), beta, scale).coefficients[1, 0]) / scale
 
 
 def _best_fit(points: Points, law: Law, quantity: str, start: tuple[float, float]) -> JointFit:
