@@ -1,4 +1,4 @@
-"""Memory and start-up of the sampler, each measured in a fresh process."""
+"""Memory, start-up and the building of lattices, each measured in a fresh process."""
 
 from __future__ import annotations
 
@@ -45,15 +45,40 @@ run(lattice, {chains}, {draws})
 peak = bytes_of("VmHWM")
 print(json.dumps({{"imported": imported, "loaded": loaded, "built": built, "peak": peak}}))
 """
+# A small lattice of the kind first loads the compiled code.
+BUILD = """
+import json, re, time
+import ising
+def bytes_of(name):
+    return 1024 * int(re.search(name + r":\\s+(\\d+)", open("/proc/self/status").read()).group(1))
+def build(lattice):
+    return lattice.neighbors, lattice.coordinates
+build({small})
+before = bytes_of("VmRSS")
+begun = time.perf_counter()
+built = build({large})
+print(json.dumps({{"seconds": time.perf_counter() - begun, "bytes": bytes_of("VmHWM") - before, "n": len(built[0])}}))
+"""
+LATTICES = (  # work, a small and the large lattice, target
+    ("open {7,3}", "ising.hyperbolic(7, 3, 3)", "ising.hyperbolic(7, 3, 27)", "< 1 s and < 300 MB for 10^6 sites"),
+    (
+        "closed {3,7}",
+        "ising.closed_hyperbolic(3, 7, 24)",
+        "ising.closed_hyperbolic(3, 7, 103056)",
+        "< 5 s for 10^5 sites",
+    ),
+)
 AT_ONCE = {"MALLOC_MMAP_THRESHOLD_": "65536"}  # glibc returns what arrays free at once, so the peak is what is in use
 
 
 def rows(progress: bool = True) -> list[str]:
-    """Lines `| work | measured | target |`: memory above what importing takes, import, cold and warm first result."""
-    with tqdm(total=3, desc="memory and start-up", disable=not progress, leave=False) as bar:
+    """Lines `| work | measured | target |`: memory above what importing takes, lattices, import, first results."""
+    with tqdm(total=4, desc="memory and start-up", disable=not progress, leave=False) as bar:
         lines = [_space_memory()]
         bar.update()
         lines.append(_chain_memory())
+        bar.update()
+        lines += _lattices()
         bar.update()
         return lines + _starts()
 
@@ -80,6 +105,20 @@ def _chain_memory() -> str:
         f"| {work} | {slope:.1f} bytes a site for 64 chains more (2048 to 4096); {total:.0f} MB for all 512 with the "
         f"kernel's tables, lattice {lattice:.0f} MB | {target} |"
     )
+
+
+def _lattices() -> list[str]:
+    """Hyperbolic lattices with neighbours and, where they have them, coordinates."""
+    lines = []
+    for name, small, large, target in LATTICES:
+        found = [_fresh(BUILD.format(small=small, large=large), {}) for _ in range(STARTS)]
+        seconds = [one["seconds"] for one in found]
+        places = " and coordinates" if name.startswith("open") else ""
+        lines.append(
+            f"| {name}, {found[0]['n']:,} sites with neighbours{places} | {np.median(seconds):.2f} "
+            f"[{min(seconds):.2f} .. {max(seconds):.2f}] s, {found[0]['bytes'] / 1e6:.0f} MB | {target} |"
+        )
+    return lines
 
 
 def _starts() -> list[str]:
