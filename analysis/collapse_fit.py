@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from .joint_fit import Points, flatten
 from .laws import Law, law_of
 from .measurement import Data, Measurement, measure
 from .resampling import Array
+from .scaling import ScalingWarning, warn_of_drift
 from .thermodynamics import QUANTITIES, evaluate
 
 DIMENSIONLESS = ("binder", "xi_over_L", "binder_staggered")
@@ -124,6 +126,11 @@ def fit_collapse(
         If arguments are impossible, there are too few sizes, the smallest and the largest do not cross, the curves do
         not overlap or the fit does not converge.
 
+    Warns
+    -----
+    ScalingWarning
+        If the collapse is not credible (p < 0.05), or beta_c moves by more than 3 errors without the smallest size.
+
     References
     ----------
     J. Houdayer and A. K. Hartmann, Phys. Rev. B 70, 014418 (2004); K. Harada, Phys. Rev. E 84, 056704 (2011) and 92,
@@ -142,9 +149,21 @@ def fit_collapse(
     errors = np.std(respond(problem, best, _noise(points, resamples, np.random.default_rng(seed))), axis=0, ddof=1)
     p = float(chdtrc(best.dof, best.chi2))
     errors = errors * (1.0 if p > LOWEST_P else np.sqrt(best.chi2 / best.dof))
-    return _report(
-        best, errors, p, _shift(problem, best, find), runs, points, law, quantity, _words(method, law, corrections)
-    )
+    shift, words = _shift(problem, best, find), _words(method, law, corrections)
+    fit = _report(best, errors, p, shift, runs, points, law, quantity, words)
+    _warn(fit)
+    return fit
+
+
+def _warn(fit: CollapseFit) -> None:
+    if fit.p <= LOWEST_P:
+        warnings.warn(
+            f"the curves do not collapse (chi2 = {fit.chi2:.1f}, dof = {fit.dof:.1f}): errors enlarged; take narrower "
+            "windows of beta, leave out small sizes (smallest=) or allow for corrections=True",
+            ScalingWarning,
+            stacklevel=3,
+        )
+    warn_of_drift(fit.beta_c_shift, fit.beta_c_error)
 
 
 def _check(method: str, corrections: bool, resamples: int) -> None:

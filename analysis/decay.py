@@ -1,4 +1,4 @@
-"""Decay length of C(r) ~ e^(-r / xi) from the output of `ising.correlations`, or any table like it."""
+"""Decay length of C(r) ~ e^(-r / xi): from correlations by distance, or of whole slices of a torus."""
 
 from __future__ import annotations
 
@@ -9,10 +9,64 @@ from .resampling import Array, jackknife_error, leave_one_out
 
 SIGNIFICANT = 4.0  # errors by which C(r) must exceed zero
 FEWEST_DISTANCES = 3
+GAUSS_NEWTON_STEPS = 40
 
 
-def decay_length(table: xr.Dataset, window: tuple[int, int] | None = None) -> xr.Dataset:
+def slice_correlations(spins: xr.DataArray, shape: tuple[int, ...]) -> xr.Dataset:
+    """G(r) = sum over sites s of the slice at distance r of <s_0 s>: correlation at zero momentum across the axis.
+
+    On a torus of any dimension it decays as a plain exponential, without the power of r that C(r) has, plus its image
+    from the other side: A cosh((L/2 - r) / xi). `decay_length` with ``period=L`` fits that. Averaged over the axes of
+    the first one's length and over all translations.
+
+    Parameters
+    ----------
+    spins
+        (..., site), +1 and -1, such as ``data.spins`` or ``data.configurations``; the last dimension in C order.
+    shape
+        Lengths of the axes of the torus.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``correlation`` (..., distance), distances 0 .. L/2 along the axis.
+
+    Raises
+    ------
+    ValueError
+        If the shape does not fit the number of sites.
+
+    Examples
+    --------
+    >>> up = xr.DataArray(np.ones((2, 16)), dims=("chain", "site"))
+    >>> slice_correlations(up, (4, 4)).correlation.values[0].tolist()
+    [4.0, 4.0, 4.0]
+    """
+    if int(np.prod(shape)) != spins.sizes["site"]:
+        raise ValueError(f"shape must have {spins.sizes['site']} sites, got {shape} with {int(np.prod(shape))}")
+    kept = [dim for dim in spins.dims if dim != "site"]
+    values = spins.transpose(*kept, "site").values.astype(np.float64)
+    lattice = values.reshape(*values.shape[:-1], *shape)
+    length, n_axes = shape[0], len(shape)
+    axes = [axis for axis in range(n_axes) if shape[axis] == length]
+    total = np.zeros((*values.shape[:-1], length))
+    for axis in axes:
+        across = tuple(axis_ - n_axes for axis_ in range(n_axes) if axis_ != axis)
+        power = np.abs(np.fft.fft(lattice.sum(axis=across), axis=-1)) ** 2
+        total += np.fft.ifft(power, axis=-1).real / values.shape[-1]
+    half = total[..., : length // 2 + 1] / len(axes)
+    words = {"long_name": "correlation of a site with a slice", "units": "1", "formula": "sum over the slice of s_0 s"}
+    distance = ("distance", np.arange(length // 2 + 1), {"long_name": "distance along the axis", "units": "bonds"})
+    coords = {dim: spins.coords[dim] for dim in kept if dim in spins.coords}
+    return xr.Dataset({"correlation": ((*kept, "distance"), half, words)}, coords | {"distance": distance})
+
+
+def decay_length(table: xr.Dataset, window: tuple[int, int] | None = None, period: int | None = None) -> xr.Dataset:
     """Decay length xi of C(r) = A e^(-r / xi): weighted line through ln C(r), errors by a jackknife over chains.
+
+    With a period L, C(r) = A cosh((L/2 - r) / xi): the exponential correlation length of a torus, from
+    `slice_correlations`. It is that of the symmetric phase; below T_c C(r) holds <m>^2 besides. Neighbouring distances
+    vary together, so that chi2 / dof comes out below 1.
 
     On a closed surface C(r) flattens at <m^2> = chi / N and feels loops beyond the injectivity radius: end the window
     before. In d flat dimensions C(r) has a power of r besides, which makes xi from short distances too small.
@@ -25,6 +79,8 @@ def decay_length(table: xr.Dataset, window: tuple[int, int] | None = None) -> xr
     window
         Smallest and largest distance of the fit; by default from 1 to the last distance before C(r) first fails to
         exceed 4 errors (of the weakest entry where there are several beta).
+    period
+        Length L of the torus along the axis; by default C(r) has no image.
 
     Returns
     -------
@@ -53,13 +109,14 @@ def decay_length(table: xr.Dataset, window: tuple[int, int] | None = None) -> xr
             f"C(r) must be positive at {FEWEST_DISTANCES} distances or more, got r = {low} .. {high}: "
             "draw more, go nearer to beta_c or give a window"
         )
-    slope, intercept, chi2 = _line(distance[inside].astype(np.float64), rows[..., inside])
+    places, fitted = distance[inside].astype(np.float64), rows[..., inside]
+    slope, intercept, chi2 = _line(places, fitted) if period is None else _cosh(places, fitted, period)
     length, amplitude = -1 / slope, np.exp(intercept)
     dof = int(inside.sum()) - 2
     columns = {
         "decay_length": (length[0], "decay length of C(r)", "bonds"),
         "decay_length_error": (jackknife_error(length), "jackknife error of the decay length", "bonds"),
-        "amplitude": (amplitude[0], "amplitude A of C(r) = A exp(-r / xi)", "1"),
+        "amplitude": (amplitude[0], "amplitude A of C(r)", "1"),
         "amplitude_error": (jackknife_error(amplitude), "jackknife error of the amplitude", "1"),
         "chi2_per_dof": (chi2[0] / dof, "chi-square per degree of freedom", "1"),
     }
@@ -89,3 +146,26 @@ def _line(x: Array, rows: Array) -> tuple[Array, Array, Array]:
     slope = (weight * away * y).sum(axis=-1) / (weight * away**2).sum(axis=-1)
     residual = y - mean_y[..., np.newaxis] - slope[..., np.newaxis] * away
     return slope, mean_y - slope * mean_x, (weight * residual**2).sum(axis=-1)
+
+
+def _cosh(x: Array, rows: Array, period: int) -> tuple[Array, Array, Array]:
+    """Weighted fits of ln A + ln cosh(m (L/2 - r)) to ln C by Gauss-Newton: -m, ln A and chi-square as `_line`."""
+    y, errors = np.log(rows), jackknife_error(np.log(rows))
+    weight = 1 / np.maximum(errors, 1e-12) ** 2
+    away = period / 2 - x
+    mass = np.maximum(-_line(x, rows)[0], 1e-6)
+    for _ in range(GAUSS_NEWTON_STEPS):
+        shape = np.log(np.cosh(mass[..., np.newaxis] * away))
+        tangent = away * np.tanh(mass[..., np.newaxis] * away)
+        level = _mean(weight, y - shape)
+        residual = y - shape - level
+        centred = tangent - _mean(weight, tangent)
+        step = (weight * centred * residual).sum(axis=-1) / (weight * centred**2).sum(axis=-1)
+        mass = np.maximum(mass + step, mass / 2)
+    if np.any(np.abs(step) > 1e-6 * mass):
+        raise ValueError("the fit of a cosh did not converge: choose a window of larger C(r) or draw more")
+    return -mass, level[..., 0], (weight * residual**2).sum(axis=-1)
+
+
+def _mean(weight: Array, values: Array) -> Array:
+    return np.asarray((weight * values).sum(axis=-1, keepdims=True) / weight.sum(axis=-1, keepdims=True))

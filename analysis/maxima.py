@@ -1,4 +1,4 @@
-"""Peaks of specific heat and susceptibility: the pseudo-critical point of each size."""
+"""Peaks of specific heat, susceptibility and dU4/dbeta: the pseudo-critical point of each size."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import xarray as xr
 from numpy.polynomial import polynomial
 from numpy.typing import NDArray
 
-from .curves import allow_for_misfit, fit_points, follow_root, rising_root
+from .curves import allow_for_misfit, fit_nearby, fit_points, follow_root, rising_root
 from .measurement import Data, Measurement, join_sizes, measure
 from .resampling import Array, jackknife_error
 from .thermodynamics import QUANTITIES, evaluate
 
 FEWEST_POINTS = 5
 CAP = 0.8
+BINDER_SLOPE = ("dU4/dbeta", "J")
 
 
 def peaks(data: Data, quantity: str = "specific_heat") -> xr.Dataset:
@@ -21,14 +22,16 @@ def peaks(data: Data, quantity: str = "specific_heat") -> xr.Dataset:
 
     A cubic through the points above 80 % of the largest value (the 5 highest at least) gives the place and the height
     of the peak; the same fit to every jackknife replica gives their errors. The band reaches to where straight lines
-    between the grid points first fall to half the height.
+    between the grid points first fall to half the height. For ``"binder_slope"``, dU4/dbeta, the place is where a cubic
+    through the U4 of the points nearest to the steepest step is steepest (see `analysis.curves.fit_nearby`), and the
+    band is left out.
 
     Parameters
     ----------
     data
         As for `summarize`.
     quantity
-        ``"specific_heat"`` or ``"susceptibility_connected"``.
+        ``"specific_heat"``, ``"susceptibility_connected"`` or ``"binder_slope"``.
 
     Returns
     -------
@@ -41,9 +44,29 @@ def peaks(data: Data, quantity: str = "specific_heat") -> xr.Dataset:
     ValueError
         If a grid has fewer than 5 points, the largest value lies at its edge, or no maximum can be fitted.
     """
+    if quantity == "binder_slope":
+        return join_sizes([_steepest(run) for run in measure(data)], data).assign_attrs(
+            quantity=quantity, formula=BINDER_SLOPE[0]
+        )
     tables = [_peak(run, quantity) for run in measure(data)]
     peak_table = join_sizes(tables, data)
     return peak_table.assign_attrs(quantity=quantity, formula=QUANTITIES[quantity].formula)
+
+
+def _steepest(run: Measurement) -> xr.Dataset:
+    """Where U4 rises fastest: the inflection of a cubic."""
+    order = np.argsort(run.beta, kind="stable")
+    beta, rows = run.beta[order], evaluate(run, "binder")[:, order]
+    between, slopes = (beta[1:] + beta[:-1]) / 2, np.diff(rows[0]) / np.diff(beta)
+    top = _highest(between, slopes, f"dU4/dbeta of size {run.label or run.n_sites}")
+    scale = float(np.mean(np.diff(beta)))
+    fit = fit_nearby(beta, rows, between[top], scale)
+    _, first, second, third = np.vstack([fit.coefficients, np.zeros((4 - len(fit.coefficients), rows.shape[0]))])
+    places = np.divide(-second, 3 * third, out=np.full_like(second, np.nan), where=third < 0)
+    if not (np.isfinite(places).all() and fit.low <= places[0] <= fit.high):
+        raise ValueError(f"no steepest point of U4 can be fitted near beta = {between[top]:g}: draw more")
+    heights = (first + 2 * second * places + 3 * third * places**2) / scale
+    return _tabulate(run, BINDER_SLOPE, between[top] + scale * places, heights, (np.nan, np.nan))
 
 
 def _peak(run: Measurement, quantity: str) -> xr.Dataset:
@@ -59,7 +82,13 @@ def _peak(run: Measurement, quantity: str) -> xr.Dataset:
     places = np.concatenate([[place], follow_root(slope[:, 1:], place)])
     heights = polynomial.polyval(places, fit.coefficients, tensor=False)
     low, high = _half_maximum(beta, rows[0], top, 0.5 * heights[0])
-    return _tabulate(run, quantity, beta[top] + scale * places, heights, (low, high))
+    return _tabulate(
+        run,
+        (QUANTITIES[quantity].long_name, QUANTITIES[quantity].units),
+        beta[top] + scale * places,
+        heights,
+        (low, high),
+    )
 
 
 def _highest(beta: Array, values: Array, what: str) -> int:
@@ -96,21 +125,23 @@ def _half_maximum(beta: Array, values: Array, top: int, half: float) -> tuple[fl
     return float(low), float(high)
 
 
-def _tabulate(run: Measurement, name: str, places: Array, heights: Array, band: tuple[float, float]) -> xr.Dataset:
-    quantity = QUANTITIES[name]
+def _tabulate(
+    run: Measurement, words: tuple[str, str], places: Array, heights: Array, band: tuple[float, float]
+) -> xr.Dataset:
+    long_name, units = words
     columns = {
-        "beta_peak": (places[0], f"pseudo-critical beta of {quantity.long_name}", "1/J"),
+        "beta_peak": (places[0], f"pseudo-critical beta of {long_name}", "1/J"),
         "beta_peak_error": (jackknife_error(places), "jackknife error of the pseudo-critical beta", "1/J"),
-        "height": (heights[0], f"largest {quantity.long_name}", quantity.units),
+        "height": (heights[0], f"largest {long_name}", units),
         "height_error": (
             jackknife_error(heights),
-            f"jackknife error of the largest {quantity.long_name}",
-            quantity.units,
+            f"jackknife error of the largest {long_name}",
+            units,
         ),
         "beta_low": (band[0], "lower end of the half-maximum band", "1/J"),
         "beta_high": (band[1], "upper end of the half-maximum band", "1/J"),
     }
     return xr.Dataset(
-        {key: ((), value, {"long_name": words, "units": units}) for key, (value, words, units) in columns.items()},
+        {key: ((), value, {"long_name": name, "units": unit}) for key, (value, name, unit) in columns.items()},
         {"n_sites": run.n_sites} if run.label is None else {"n_sites": run.n_sites, "L": run.label},
     )

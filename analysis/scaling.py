@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from .collapse import collapse_quality
-from .crossing import by_size, cross_extremes
+from .crossing import PairCrossing, by_size, cross_extremes
 from .joint_fit import Form, JointFit, Points, fit_jointly, flatten
 from .laws import Law, law_of
 from .measurement import Data, Measurement, measure
@@ -20,10 +20,11 @@ FEWEST_SIZES = 3
 REACH = 0.6  # of Q*: beyond, beta_c of the Curie-Weiss model comes out low by an error and more
 DEGREES = (4, 5, 6)
 LOWEST_P = 0.05
+DRIFT = 3.0
 
 
 class ScalingWarning(UserWarning):
-    """One scaling function does not fit all sizes within their errors."""
+    """One scaling function does not fit all sizes within their errors, or the result depends on the smallest."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ def fit_scaling(
     Warns
     -----
     ScalingWarning
-        If the fit is not credible (p < 0.05).
+        If the fit is not credible (p < 0.05), or beta_c moves by more than 3 errors without the smallest size.
 
     References
     ----------
@@ -149,26 +150,49 @@ def fit_scaling(
             ScalingWarning,
             stacklevel=2,
         )
-    return _report(fit, points, law, quantity)
+    found = _report(fit, points, law, quantity)
+    warn_of_drift(found.beta_c_shift, found.beta_c_error)
+    return found
+
+
+def warn_of_drift(shift: float, error: float) -> None:
+    """Warn where beta_c moves by more than 3 errors when the smallest size is left out."""
+    if abs(shift) > DRIFT * error:
+        warnings.warn(
+            f"without the smallest size beta_c moves by {shift:.2g}, more than {DRIFT:g} errors of {error:.2g}: "
+            "corrections to scaling exceed the error; leave out small sizes (smallest=) or quote the shift",
+            ScalingWarning,
+            stacklevel=3,
+        )
+
+
+def window(runs: list[Measurement], quantity: str, law: Law) -> tuple[PairCrossing, float, float]:
+    """Crossing of the extreme sizes, y from their slopes unless it is known, and the reach in beta of the largest."""
+    crossing, slopes = cross_extremes(runs, quantity)
+    n_sites = np.array([runs[0].n_sites, runs[-1].n_sites])
+    y = law.y or float(np.diff(np.log(slopes))[0] / np.diff(np.log(n_sites))[0])
+    return crossing, y, REACH * crossing.value / slopes[-1]
+
+
+def check_near(run: Measurement, n_points: int, beta: float) -> None:
+    """Refuse a run with fewer than two points near the crossing."""
+    if n_points < 2:
+        name = run.n_sites if run.label is None else run.label
+        raise ValueError(
+            f"size {name} has {n_points} values of beta near the crossing {beta:g}, and 2 are needed: "
+            "narrow its range of beta around there"
+        )
 
 
 def _points_near_crossing(runs: list[Measurement], quantity: str, law: Law) -> tuple[Points, tuple[float, float]]:
     """The points of the window, and where the fit starts: beta_c and y from the crossing of the extreme sizes."""
-    crossing, slopes = cross_extremes(runs, quantity)
-    n_sites = np.array([runs[0].n_sites, runs[-1].n_sites])
-    y = law.y or float(np.diff(np.log(slopes))[0] / np.diff(np.log(n_sites))[0])
-    reach = REACH * crossing.value / slopes[-1]  # of the largest size, in beta
+    crossing, y, reach = window(runs, quantity, law)
     pieces = []
     for run in runs:
         rows = evaluate(run, quantity)
-        near = np.abs(run.beta - crossing.beta) <= reach * (run.n_sites / n_sites[-1]) ** -y
+        near = np.abs(run.beta - crossing.beta) <= reach * (run.n_sites / runs[-1].n_sites) ** -y
         near &= np.isfinite(rows).all(axis=0)
-        if near.sum() < 2:
-            name = run.n_sites if run.label is None else run.label
-            raise ValueError(
-                f"size {name} has {near.sum()} values of beta near the crossing {crossing.beta:g}, and 2 are needed: "
-                "narrow its range of beta around there"
-            )
+        check_near(run, int(near.sum()), crossing.beta)
         pieces.append((run.beta[near], rows[:, near]))
     return flatten(runs, pieces), (crossing.beta, y)
 
