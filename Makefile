@@ -28,6 +28,7 @@ notebooks: .venv/dev.stamp
 
 validate: .venv/dev.stamp
 	$(BIN)/python -m pytest -q -m validate -o log_cli=true --log-cli-level=INFO
+	$(BIN)/ceas literature --out README.md
 
 wheel: .venv/dev.stamp
 	$(BIN)/python -m build --wheel --no-isolation

@@ -83,6 +83,9 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("maps", _maps, None, "The closed hyperbolic lattices {p,q}: every size with its best map.")
     sub.add_argument("--pq", type=int, nargs=2, required=True, metavar=("P", "Q"), help="sides of a face, neighbours")
     sub.add_argument("--n-max", type=int, default=2000, help="largest number of sites listed")
+    sub = command("literature", _literature, None, "Critical points against published values: 20 minutes on 2 cores.")
+    sub.add_argument("--quick", action="store_true", help="a 20-second version, which misses the errors asked for")
+    sub.add_argument("--out", type=Path, help="Markdown file; one with literature marks keeps its other text")
     sub = command("bench", _bench, None, "Speed, memory and start-up on this machine: medians and spread.")
     sub.add_argument("--peers", action="store_true", help="also mcising, peapods, ... if installed; installs nothing")
     sub.add_argument("--out", type=Path, help="Markdown file; one with bench marks keeps its other text")
@@ -189,6 +192,18 @@ def _bench(options: argparse.Namespace) -> None:
     print(text)
     if options.out:
         bench.write(text, options.out)
+
+
+def _literature(options: argparse.Namespace) -> None:
+    from . import literature
+
+    plan = literature.QUICK if options.quick else literature.FULL
+    result = literature.compare(plan, options.seed, _bars(options))
+    print(result.markdown())
+    if options.out:
+        literature.write(result.markdown(), options.out)
+    if result.missed:
+        sys.exit(f"ceas: not within two errors or the error asked for: {'; '.join(result.missed)}")
 
 
 def _model(options: argparse.Namespace, size: int, glass: bool = False) -> Any:
