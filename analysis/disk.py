@@ -18,7 +18,7 @@ from matplotlib.patches import Circle
 from numpy.typing import ArrayLike, NDArray
 
 SPINS = ListedColormap(["#f7e8c8", "#173f5f"], name="spins")  # down, up: told apart by lightness alone
-WALL, EDGE, RIM, GROUND = "#d1495b", "#8c8c8c", "#3a3a3a", "#fbfaf7"
+WALL, EDGE, OUTLINE, RIM, GROUND = "#d1495b", "#e8a33d", "#7f8c9a59", "#3a3a3a", "#fbfaf7"
 ARC_POINTS = ((0.03, 12), (0.006, 4), (0.0, 1))  # arcs from this extent on in the picture are drawn in so many pieces
 
 
@@ -184,8 +184,8 @@ def _paint_cells(
     for sites, pieces in _by_extent(points):
         sides = np.exp(2j * np.pi * np.arange(shape.q) / shape.q)[:, None] * _arc(shape.side, pieces)[:-1]
         outline = _seen(-points[sites, None], toward[sites, None] * sides.ravel())
-        width = 0.45 * (1 - np.abs(points[sites]) ** 2)
-        cells = PolyCollection(_plane(outline), linewidths=width, edgecolors="face", zorder=2)
+        width = np.clip(0.9 * np.sqrt(1 - np.abs(points[sites]) ** 2), 0.1, None)
+        cells = PolyCollection(_plane(outline), linewidths=width, edgecolors=OUTLINE, zorder=2)
         painted.append(ax.add_collection(cells, autolim=False))
         chosen.append(sites)
     return painted, chosen
@@ -213,7 +213,8 @@ def _dots(ax: Axes, points: NDArray[np.complex128]) -> Collection:
     apart = np.abs(_seen(points[0], points[1:])).min()  # tanh of half the distance of neighbours
     width = 0.8 * apart * (1 - np.abs(points) ** 2)
     offsets = _plane(points)
-    dots = EllipseCollection(width, width, np.zeros(points.size), units="xy", offsets=offsets, zorder=2)
+    rims: dict[str, Any] = {"edgecolors": RIM, "linewidths": 0.6 * (1 - np.abs(points) ** 2)}
+    dots = EllipseCollection(width, width, np.zeros(points.size), units="xy", offsets=offsets, zorder=2, **rims)
     dots.set_offset_transform(ax.transData)
     ax.add_collection(dots, autolim=False)
     return dots
