@@ -4,14 +4,35 @@ from __future__ import annotations
 
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import xarray as xr
-from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-from .disk import animate_disk as animate_disk
-from .disk import disk as disk
+from .disk import animate_disk, disk
+from .drawing import BETA, CROSSING, LINE, by_size, colors, new_axes, size_label, tidy
+from .length_plots import dynamics, length_proxy, slice_decay
+from .scaling_plots import collapsed, crossing_drift, exponents, peak_heights, peak_positions, stability
+
+__all__ = [
+    "animate_disk",
+    "binder_crossing",
+    "collapse",
+    "collapsed",
+    "correlation",
+    "crossing_drift",
+    "disk",
+    "dynamics",
+    "exponents",
+    "fisher_zeros",
+    "length_proxy",
+    "observable",
+    "peak_heights",
+    "peak_positions",
+    "reweighted",
+    "scaling_of_peaks",
+    "slice_decay",
+    "stability",
+]
 
 SYMBOLS = {
     "energy": r"energy per site  $e$  [$J$]",
@@ -29,9 +50,6 @@ SCALED = {
     "susceptibility_connected": r"$\chi_c\,/\,N^{1/2}$",
     "magnetization_abs": r"$\langle|m|\rangle\,N^{1/4}$",
 }
-BETA = r"inverse temperature  $\beta$  [$1/J$]"
-CROSSING = "#d1495b"
-LINE: dict[str, Any] = {"marker": "o", "markersize": 3.5, "linewidth": 1.2, "elinewidth": 1.0, "capsize": 2.0}
 
 
 def observable(table: xr.Dataset, quantity: str = "energy", ax: Axes | None = None) -> Axes:
@@ -46,20 +64,22 @@ def observable(table: xr.Dataset, quantity: str = "energy", ax: Axes | None = No
     ax
         Axes to draw on; a new figure's by default.
     """
-    ax = _axes(ax)
+    ax = new_axes(ax)
     if quantity not in table:
         raise ValueError(
             f"quantity must be a variable of the table, got {quantity!r}: it has {sorted(map(str, table))}"
         )
-    sizes = _sizes(table)
-    for size, color in zip(sizes, _colors(len(sizes))):
+    sizes = by_size(table)
+    for size, color in zip(sizes, colors(len(sizes))):
         line = size.dropna("beta", subset=[quantity]).sortby("beta")
-        ax.errorbar(line["beta"], line[quantity], line[f"{quantity}_error"], color=color, label=_label(size), **LINE)
+        ax.errorbar(
+            line["beta"], line[quantity], line[f"{quantity}_error"], color=color, label=size_label(size), **LINE
+        )
     ax.set_xlabel(BETA)
     ax.set_ylabel(SYMBOLS.get(quantity, table[quantity].attrs.get("long_name", quantity)))
     if "L" in table.coords:
         ax.legend(frameon=False, fontsize="small")
-    return _tidy(ax)
+    return tidy(ax)
 
 
 def binder_crossing(table: xr.Dataset, crossings: xr.Dataset | None = None, ax: Axes | None = None) -> Axes:
@@ -97,9 +117,9 @@ def scaling_of_peaks(peaks: xr.Dataset, ax: Axes | None = None) -> Axes:
     ax
         Axes to draw on; a new figure's by default.
     """
-    ax = _axes(ax)
+    ax = new_axes(ax)
     peaks = peaks.sortby("n_sites")
-    n_sites, (color,) = peaks["n_sites"].values, _colors(1)
+    n_sites, (color,) = peaks["n_sites"].values, colors(1)
     band = peaks.dropna("L", subset=["beta_low", "beta_high"])
     if band.sizes["L"] > 1:
         style: dict[str, Any] = {"color": color, "alpha": 0.15, "linewidth": 0, "label": "half-maximum band"}
@@ -109,7 +129,7 @@ def scaling_of_peaks(peaks: xr.Dataset, ax: Axes | None = None) -> Axes:
     ax.set_xlabel(r"number of sites  $N$")
     ax.set_ylabel(peaks["beta_peak"].attrs["long_name"].replace("beta", r"$\beta$") + "  [$1/J$]")
     ax.legend(frameon=False, fontsize="small")
-    return _tidy(ax)
+    return tidy(ax)
 
 
 def collapse(
@@ -128,20 +148,20 @@ def collapse(
     ax
         Axes to draw on; a new figure's by default.
     """
-    ax = _axes(ax)
-    sizes = _sizes(variables)
-    for size, color in zip(sizes, _colors(len(sizes))):
+    ax = new_axes(ax)
+    sizes = by_size(variables)
+    for size, color in zip(sizes, colors(len(sizes))):
         points = size.dropna("beta", subset=[quantity])
         style = LINE | {"linestyle": "none"}
         ax.errorbar(
-            points["x"], points[quantity], points[f"{quantity}_error"], color=color, label=_label(size), **style
+            points["x"], points[quantity], points[f"{quantity}_error"], color=color, label=size_label(size), **style
         )
     if curve is not None:
         ax.plot(curve["x"], curve[quantity], color=CROSSING, linewidth=1.0, zorder=0, label="Curie-Weiss, exact")
     ax.set_xlabel(r"$x = t\,N^{1/2}$,  $t=\beta/\beta_c-1$")
     ax.set_ylabel(SCALED.get(quantity, quantity))
     ax.legend(frameon=False, fontsize="small")
-    return _tidy(ax)
+    return tidy(ax)
 
 
 def correlation(table: xr.Dataset, decay: xr.Dataset | None = None, ax: Axes | None = None) -> Axes:
@@ -156,12 +176,12 @@ def correlation(table: xr.Dataset, decay: xr.Dataset | None = None, ax: Axes | N
     ax
         Axes to draw on; a new figure's by default.
     """
-    ax = _axes(ax)
+    ax = new_axes(ax)
     values = table["correlation"]
     if "configuration" in values.dims:
         values = values.mean("configuration")
     lines = values.expand_dims("beta") if "beta" not in values.dims else values
-    for i, color in enumerate(_colors(lines.sizes["beta"])):
+    for i, color in enumerate(colors(lines.sizes["beta"])):
         line = lines.isel(beta=i)
         error = line.std("chain", ddof=1) / np.sqrt(line.sizes["chain"])
         label = rf"$\beta$ = {line['beta'].item():.4g}" if "beta" in line.coords else None
@@ -176,7 +196,7 @@ def correlation(table: xr.Dataset, decay: xr.Dataset | None = None, ax: Axes | N
     ax.set_ylabel(r"$C(r)=\langle s_0 s_r\rangle$")
     if "beta" in lines.coords:
         ax.legend(frameon=False, fontsize="small")
-    return _tidy(ax)
+    return tidy(ax)
 
 
 def reweighted(
@@ -195,25 +215,25 @@ def reweighted(
     ax
         Axes to draw on; a new figure's by default.
     """
-    ax = _axes(ax)
+    ax = new_axes(ax)
     if f"{quantity}_error" not in fine:
         raise ValueError(f"quantity must have an error in the table, got {quantity!r}: it has {sorted(map(str, fine))}")
-    sizes = _sizes(fine)
-    for size, color in zip(sizes, _colors(len(sizes))):
+    sizes = by_size(fine)
+    for size, color in zip(sizes, colors(len(sizes))):
         beta, values, error = size["beta"].values, size[quantity].values, size[f"{quantity}_error"].values
         ax.plot(beta, values, ":", color=color, linewidth=1.0)
-        ax.plot(beta, np.where(size["valid"], values, np.nan), color=color, linewidth=1.2, label=_label(size))
+        ax.plot(beta, np.where(size["valid"], values, np.nan), color=color, linewidth=1.2, label=size_label(size))
         style: dict[str, Any] = {"color": color, "alpha": 0.25, "linewidth": 0}
         ax.fill_between(beta, values - error, values + error, where=size["valid"].values.astype(bool), **style)
     if table is not None and quantity in table:
-        for size, color in zip(_sizes(table), _colors(len(sizes))):
+        for size, color in zip(by_size(table), colors(len(sizes))):
             points: dict[str, Any] = LINE | {"linewidth": 0, "markerfacecolor": "white"}
             ax.errorbar(size["beta"], size[quantity], size[f"{quantity}_error"], color=color, **points)
     ax.set_xlabel(BETA)
     ax.set_ylabel(SYMBOLS.get(quantity, fine[quantity].attrs["long_name"]))
     if "L" in fine.coords:
         ax.legend(frameon=False, fontsize="small")
-    return _tidy(ax)
+    return tidy(ax)
 
 
 def fisher_zeros(zeros: xr.Dataset, ax: Axes | None = None) -> Axes:
@@ -226,47 +246,17 @@ def fisher_zeros(zeros: xr.Dataset, ax: Axes | None = None) -> Axes:
     ax
         Axes to draw on; a new figure's by default.
     """
-    ax = _axes(ax)
-    sizes = _sizes(zeros)
-    for size, color in zip(sizes, _colors(len(sizes))):
+    ax = new_axes(ax)
+    sizes = by_size(zeros)
+    for size, color in zip(sizes, colors(len(sizes))):
         for resolved, face in ((True, color), (False, "white")):
             these = size.isel(zero=size["resolved"].values.astype(bool) == resolved)
             style: dict[str, Any] = LINE | {"linewidth": 0, "markerfacecolor": face, "color": color}
-            style["label"] = _label(size) if resolved else None
+            style["label"] = size_label(size) if resolved else None
             ax.errorbar(
                 these["beta_real"], these["beta_imag"], these["beta_imag_error"], these["beta_real_error"], **style
             )
     ax.set_xlabel(r"Re $\beta$  [$1/J$]")
     ax.set_ylabel(r"Im $\beta$  [$1/J$]")
     ax.legend(frameon=False, fontsize="small")
-    return _tidy(ax)
-
-
-def _axes(ax: Axes | None) -> Axes:
-    return plt.subplots(figsize=(6.0, 4.2), layout="constrained")[1] if ax is None else ax
-
-
-def _sizes(table: xr.Dataset) -> list[xr.Dataset]:
-    if "L" not in table.dims:
-        return [table]
-    table = table.sortby("n_sites")
-    return [table.isel(L=i) for i in range(table.sizes["L"])]
-
-
-def _label(size: xr.Dataset) -> str:
-    """Size for the legend: L, the number of sites, or the label of a graph with its number of sites."""
-    if "L" not in size.coords or size["L"].item() == size["n_sites"].item():
-        return f"N = {size['n_sites'].item()}"
-    label = size["L"].item()
-    return f"{label} (N = {size['n_sites'].item()})" if isinstance(label, str) else f"L = {label:g}"
-
-
-def _colors(n: int) -> list[tuple[float, ...]]:
-    """Colours in order of size, dark to light, without viridis' pale end: (n, RGBA)."""
-    return [tuple(color) for color in mpl.colormaps["viridis"](np.linspace(0.0, 0.85, n))]
-
-
-def _tidy(ax: Axes) -> Axes:
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.grid(alpha=0.25, linewidth=0.6)
-    return ax
+    return tidy(ax)
