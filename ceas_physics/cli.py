@@ -12,13 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from .folders import Contents, check_file, new_folder, write_file
+from .folders import check_file, new_folder, write_file
 from .provenance import stamp
 
-QUANTITIES = ("specific_heat", "susceptibility_connected", "binder")
-SCALING = Contents(
-    rf"data_\d+\.nc|(summary|crossings|critical)\.nc|({'|'.join(QUANTITIES)})\.png", "critical.nc", b"ceas-physics"
-)
 LATTICES = ("chain", "square", "triangular", "honeycomb", "cubic", "complete", "hyperbolic")
 
 
@@ -67,8 +63,9 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--size", type=int, default=32, help="L, or the number of sites (complete, hyperbolic)")
     sub.add_argument("--glass", action="store_true", help="+-J Edwards-Anderson couplings from the seed")
     _add_sampling(sub)
-    text = "Several sizes: crossings, critical beta, tables and pictures to a folder."
+    text = "Several sizes: crossings, critical beta, exponents, tables and pictures to a folder; from files or sampled."
     sub = command("scaling", _scaling, "ceas-scaling", text)
+    sub.add_argument("files", type=Path, nargs="*", metavar="FILE", help="runs of ceas sample; none: sample --sizes")
     sub.add_argument("--sizes", type=int, nargs="+", default=[8, 16, 32], help="L or numbers of sites, two or more")
     _add_sampling(sub)
     text = "Transitions of hyperbolic lattices: closed maps, open patches, the proposed formula (about 20 minutes)."
@@ -123,35 +120,39 @@ def _sample(options: argparse.Namespace) -> None:
 
 
 def _scaling(options: argparse.Namespace) -> None:
-    import analysis
-    import ising
+    from . import scaling_files
 
-    models = {size: _model(options, size) for size in options.sizes}
-    if len(models) < 2:
-        raise ValueError(f"scaling needs at least two different sizes, got {options.sizes}")
-    betas = {size: _numbers(options.beta) for size in models}
-    with new_folder(options.out, SCALING) as folder:
-        parts = ising.sample_sizes(models, betas, **_run_options(options))
-        table, pairs, estimate = analysis.summarize(parts), analysis.crossings(parts), analysis.critical_beta(parts)
-        files = {f"data_{size}": part for size, part in zip(models, parts)}
-        files |= {"summary": table, "crossings": pairs, "critical": estimate.to_dataset()}
-        for name, dataset in files.items():
-            stamp(dataset, options.seed).to_netcdf(folder / f"{name}.nc")
-        _scaling_pictures(table, pairs, folder)
-    print(f"beta_c = {estimate.value:.6f} +- {estimate.error:.6f} ({estimate.method})")
-    print(f"Tables and pictures: {options.out}")
+    if options.files:
+        files = scaling_files.read_sizes(options.files)
+        with new_folder(options.out, scaling_files.CONTENTS) as folder:
+            text = _write_scaling(files, {}, folder, options)
+    else:
+        models = {size: _model(options, size) for size in options.sizes}
+        if len(models) < 2:
+            raise ValueError(f"scaling needs at least two different sizes, got {options.sizes}")
+        with new_folder(options.out, scaling_files.CONTENTS) as folder:
+            import ising
+
+            parts = ising.sample_sizes(
+                models, {size: _numbers(options.beta) for size in models}, **_run_options(options)
+            )
+            raw = {f"data_{size}": part for size, part in zip(models, parts)}
+            text = _write_scaling(parts, raw, folder, options)
+    print(f"{text}Tables and pictures: {options.out}")
 
 
-def _scaling_pictures(table: Any, pairs: Any, folder: Path) -> None:
-    from matplotlib.figure import Figure
+def _write_scaling(parts: list[Any], raw: dict[str, Any], folder: Path, options: argparse.Namespace) -> str:
+    from . import scaling_files
 
-    from analysis import plots
-
-    for quantity in QUANTITIES:
-        figure = Figure(layout="constrained")
-        ax = figure.subplots()
-        plots.binder_crossing(table, pairs, ax) if quantity == "binder" else plots.observable(table, quantity, ax)
-        figure.savefig(folder / f"{quantity}.png", dpi=130)
+    results = scaling_files.analyse(parts)
+    for name, dataset in (raw | results).items():
+        stamp(dataset, options.seed).to_netcdf(folder / f"{name}.nc")
+    text = scaling_files.table(results)
+    (folder / "table.md").write_text(text, encoding="utf-8")
+    scaling_files.pictures(results, folder)
+    critical = results["critical"]
+    value, error = critical["beta_c"].item(), critical["beta_c_error"].item()
+    return f"beta_c = {value:.6f} +- {error:.6f} ({critical.attrs['method']})\n{text}"
 
 
 def _hyperbolic(options: argparse.Namespace) -> None:
@@ -197,6 +198,8 @@ def _bench(options: argparse.Namespace) -> None:
 def _literature(options: argparse.Namespace) -> None:
     from . import literature
 
+    if options.out:
+        check_file(options.out)
     plan = literature.QUICK if options.quick else literature.FULL
     result = literature.compare(plan, options.seed, _bars(options))
     print(result.markdown())

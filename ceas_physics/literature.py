@@ -14,7 +14,8 @@ import ising
 from . import closed_transitions
 from .bench import machine
 from .flat_transitions import Ferromagnet, sample_ferromagnet, transition
-from .glass_transition import NU, NU_ERROR, GlassMoments, GlassSize, drift, fit_glass, sample_glass
+from .glass_fit import NU, NU_ERROR, fit_glass
+from .glass_transition import GlassMoments, GlassSize, drift, sample_glass
 
 MARKS = ("<!-- literature -->", "<!-- /literature -->")
 TOLERANCE = 2.0  # combined errors of ours and the literature
