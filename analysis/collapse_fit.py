@@ -94,12 +94,13 @@ def fit_collapse(
     """Best collapse of Q(beta, L) = L^exponent F(t L^(1/nu)) for an unknown function F, t = beta / beta_c - 1.
 
     "local_linear" minimizes S of `collapse_quality`; its F is a straight line between neighbouring points, which needs
-    grids fine enough for that. "gaussian_process" takes F from a Gaussian process with a squared-exponential kernel and
-    maximizes the likelihood of the points over the exponents and the kernel; with ``corrections`` a second process G,
-    L^exponent (F + L^-omega G), omega = 7/4 (2D), 0.83 (3D), 2 (mean field). All points of the data take part: give
-    windows that shrink with L. L stands for N^(1/d), in mean field for N^(1/4), where nu is held at 1/2. Errors: the
-    spread of the fits to points moved by Gaussian noise of their jackknife covariance (one step of Newton's method each
-    for "gaussian_process"), times sqrt(chi2 / dof) where the collapse is not credible (p < 0.05).
+    grids fine enough for that. "gaussian_process" takes F, or ln F where there is an exponent, from a Gaussian process
+    with a squared-exponential kernel and maximizes the likelihood of the points over the exponents and the kernel; with
+    ``corrections`` a second process G takes part, F + L^-omega G, or ln F + L^-omega G, omega = 7/4 (2D), 0.83 (3D), 2
+    (mean field). All points of the data take part: give windows that shrink with L. L stands for N^(1/d), in mean field
+    for N^(1/4), where nu is held at 1/2. Errors: the spread of the fits to points moved by Gaussian noise of their
+    jackknife covariance; for "gaussian_process" one step of Newton's method each, or the width of the likelihood if
+    that is more; times sqrt(chi2 / dof) where the collapse is not credible (p < 0.05).
 
     Parameters
     ----------
@@ -123,8 +124,8 @@ def fit_collapse(
     Raises
     ------
     ValueError
-        If arguments are impossible, there are too few sizes, the smallest and the largest do not cross, the curves do
-        not overlap or the fit does not converge.
+        If arguments are impossible, values with an exponent are not positive, there are too few sizes, the smallest and
+        the largest do not cross, the curves do not overlap or the fit does not converge.
 
     Warns
     -----
@@ -134,7 +135,7 @@ def fit_collapse(
     References
     ----------
     J. Houdayer and A. K. Hartmann, Phys. Rev. B 70, 014418 (2004); K. Harada, Phys. Rev. E 84, 056704 (2011) and 92,
-    012106 (2015). The likelihood is that of Q itself (see `analysis.gaussian_process`), without extra noise.
+    012106 (2015). Unlike there, ln Q is what the process describes, and there is no noise beyond the errors.
     """
     _check(method, corrections, resamples)
     law = law_of(data, dimension)
@@ -144,9 +145,9 @@ def fit_collapse(
     held = {"beta_c": beta_c, "y": law.y if nu is None else 1 / (nu * law.root)}
     held["k"] = (0.0 if quantity in DIMENSIONLESS else None) if exponent is None else exponent / law.root
     problem = Problem(points, law.w if corrections else None, _start(runs, quantity, held), held)
-    find, respond = METHODS[method]
+    find, spread = METHODS[method]
     best = find(problem, points.value)
-    errors = np.std(respond(problem, best, _noise(points, resamples, np.random.default_rng(seed))), axis=0, ddof=1)
+    errors = spread(problem, best, _noise(points, resamples, np.random.default_rng(seed)))
     p = float(chdtrc(best.dof, best.chi2))
     errors = errors * (1.0 if p > LOWEST_P else np.sqrt(best.chi2 / best.dof))
     shift, words = _shift(problem, best, find), _words(method, law, corrections)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,15 +65,20 @@ class Problem:
         """Scaling variable t (N / N_0)^y / unit, (point,)."""
         return np.asarray((self.points.beta / physical[0] - 1) * self.ratio ** physical[1] / self.unit)
 
-    def factors(self, physical: Array) -> tuple[Array, Array]:
-        """(N / N_0)^k and (N / N_0)^-w, (point,) each."""
-        return self.ratio ** physical[2], self.ratio ** -(self.w or 0.0)
+    @property
+    def decay(self) -> Array:
+        """(N / N_0)^-w, (point,)."""
+        return np.asarray(self.ratio ** -(self.w or 0.0))
 
-    def gradient(self, physical: Array, by_x: Array, by_growth: Array) -> Array:
-        """Derivatives by the free steps from those by x and ln (N / N_0)^k of every point."""
-        log_ratio = np.log(self.ratio)
+    @property
+    def logarithmic(self) -> bool:
+        """Whether the process is that of ln Q, where L^k is a term: no k makes points likely by shrinking them."""
+        return self.held["k"] != 0
+
+    def gradient(self, physical: Array, by_x: Array, by_k: float) -> Array:
+        """Derivatives by the free steps from those by the x of every point and by k."""
         x_by_beta_c = -self.points.beta / physical[0] ** 2 * self.ratio ** physical[1] / self.unit
-        by_physical = [by_x @ x_by_beta_c, by_x @ (self.x(physical) * log_ratio), by_growth @ log_ratio]
+        by_physical = [by_x @ x_by_beta_c, by_x @ (self.x(physical) * np.log(self.ratio)), by_k]
         return (np.array(by_physical) * self.steps)[self.free]
 
 
@@ -121,90 +126,120 @@ def local_linear(problem: Problem, values: Array, near: Collapse | None = None) 
     return Collapse(physical, found.x, s, s * n_compared, dof, np.nan, x, scaled, error, None)
 
 
+@dataclass(frozen=True, eq=False)
+class _Target:
+    """What the process describes: (Q or ln Q - level) / scale with its errors, (point,) each."""
+
+    values: Array
+    error: Array
+    level: float
+    scale: float
+
+
+def _target(problem: Problem, values: Array) -> _Target:
+    error = problem.points.error
+    if problem.logarithmic:
+        if not (values > 0).all():
+            raise ValueError("a collapse with an exponent needs positive values: take another quantity or exponent=0")
+        values, error = np.log(values), error / values
+    level = float(values.mean())
+    scale = float(np.max(np.abs(values - level)))
+    return _Target((values - level) / scale, error / scale, level, scale)
+
+
 def gaussian_process(problem: Problem, values: Array) -> Collapse:
     """Maximum of the likelihood of a Gaussian process."""
-    scale = float(np.max(np.abs(values)))
-    error = problem.points.error / scale
+    target = _target(problem, values)
     names = ["amplitude", "length"] if problem.w is None else ["amplitude", "length", "correction", "length"]
     bounds = [(-200.0, 200.0)] * len(problem.free) + [LOG_BOUNDS[name] for name in names]
     start = np.array([*np.zeros(len(problem.free)), *[LOG_STARTS[name] for name in names]])
 
     def cost(vector: Array) -> tuple[float, Array]:
-        value, gradient = _likelihood(problem, vector, values / scale, error)
+        value, gradient = _likelihood(problem, vector, target)
         return -value, -gradient
 
     found = minimize(cost, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"gtol": FLAT, "maxiter": 1_000})
     inside = [low < value < high for value, (low, high) in zip(found.x, bounds)]
     _check(problem, found, bool(np.max(np.abs(found.jac[inside])) < 5 * FLAT))  # rounding may end the search this near
-    return _explained(problem, values / scale, error, found, scale)
+    return _explained(problem, values, target, found)
 
 
-def _likelihood(problem: Problem, vector: Array, values: Array, error: Array) -> tuple[float, Array]:
+def _likelihood(problem: Problem, vector: Array, target: _Target) -> tuple[float, Array]:
     """Logarithm of the likelihood and its derivatives by the free steps and the logarithms of the kernel."""
-    physical = problem.physical(vector[: len(problem.free)])
-    growth, decay = problem.factors(physical)
-    fit = log_likelihood(_kernel(problem, vector), problem.x(physical), growth, decay, values, error)
-    return fit.value, np.concatenate([problem.gradient(physical, fit.by_x, fit.by_growth), fit.by_kernel])
+    physical, log_ratio = problem.physical(vector[: len(problem.free)]), np.log(problem.ratio) / target.scale
+    values = target.values - physical[2] * log_ratio
+    fit = log_likelihood(_kernel(problem, vector), problem.x(physical), problem.decay, values, target.error)
+    by_steps = problem.gradient(physical, fit.by_x, float(-fit.by_values @ log_ratio))
+    return fit.value, np.concatenate([by_steps, fit.by_kernel])
 
 
-def respond_by_search(problem: Problem, best: Collapse, noise: Array) -> Array:
-    """Optima of S for the points with noise, (resample, 3): S has kinks, so that each is searched for."""
-    return np.array([local_linear(problem, problem.points.value + move, best).physical for move in noise])
+def search_errors(problem: Problem, best: Collapse, noise: Array) -> Array:
+    """Spread of the optima of S for the points with noise, (3,): S has kinks, so that each is searched for."""
+    return np.std([local_linear(problem, problem.points.value + move, best).physical for move in noise], axis=0, ddof=1)
 
 
-def respond_by_newton(problem: Problem, best: Collapse, noise: Array) -> Array:
-    """Optima of the likelihood for the points with noise, (resample, 3), from one step of Newton's method each."""
-    values, vector = problem.points.value, best.vector
-    scale = float(np.max(np.abs(values)))
+def likelihood_errors(problem: Problem, best: Collapse, noise: Array) -> Array:
+    """Errors of the optimum, (3,): its spread for points with noise, or the width of the likelihood, whichever is more.
 
-    def gradient(place: Array, moved: Array) -> Array:
-        return _likelihood(problem, place, moved / scale, problem.points.error / scale)[1]
+    The first, one step of Newton's method each, knows how the points vary together; the second, from the curvature at
+    the optimum, knows what F and G might have been.
+    """
+    target, vector = _target(problem, problem.points.value), best.vector
+
+    def gradient(place: Array, values: Array) -> Array:
+        return _likelihood(problem, place, replace(target, values=values))[1]
 
     shifts = NEWTON_STEP * np.eye(len(vector))
-    hessian = [(gradient(vector + h, values) - gradient(vector - h, values)) / (2 * NEWTON_STEP) for h in shifts]
-    curvatures, directions = np.linalg.eigh(-(np.array(hessian) + np.transpose(hessian)) / 2)
-    firm = curvatures > LEAST_CURVATURE  # the others are directions that the likelihood does not see
-    base = gradient(vector, values)
-    gradients = np.array([gradient(vector, values + move) - base for move in noise])
-    steps = (gradients @ directions[:, firm] / curvatures[firm]) @ directions[:, firm].T
+    hessian = [(gradient(vector + h, target.values) - gradient(vector - h, target.values)) for h in shifts]
+    curvature = -(np.array(hessian) + np.transpose(hessian)) / (4 * NEWTON_STEP)
+    curvatures, directions = np.linalg.eigh(curvature)
+    inverse = directions / np.maximum(curvatures, LEAST_CURVATURE) @ directions.T
+    moves = noise / target.scale / (problem.points.value if problem.logarithmic else 1.0)
+    base = gradient(vector, target.values)
+    steps = np.array([gradient(vector, target.values + move) - base for move in moves]) @ inverse
     free = len(problem.free)
-    return np.array([problem.physical(vector[:free] + step[:free]) for step in steps])
+    errors = np.zeros(3)
+    errors[problem.free] = np.maximum(np.std(steps, axis=0, ddof=1), np.sqrt(np.diag(inverse)))[:free]
+    return errors * problem.steps
 
 
 def _kernel(problem: Problem, vector: Array) -> Kernel:
     return Kernel(*np.exp(vector[len(problem.free) :]))
 
 
-def _explained(problem: Problem, values: Array, error: Array, found: OptimizeResult, scale: float) -> Collapse:
+def _explained(problem: Problem, raw: Array, target: _Target, found: OptimizeResult) -> Collapse:
     """The optimum with what its process says about every point; the corrections are taken off the collapsed points."""
-    physical, points = problem.physical(found.x[: len(problem.free)]), problem.points
-    kernel, x, (growth, decay) = _kernel(problem, found.x), problem.x(physical), problem.factors(physical)
+    physical, points, kernel = problem.physical(found.x[: len(problem.free)]), problem.points, _kernel(problem, found.x)
+    x, values = problem.x(physical), target.values - physical[2] * np.log(problem.ratio) / target.scale
     places = np.linspace(x.min(), x.max(), PLACES)
-    n_master = PLACES + len(x)  # F at the places and at the points, then Q at the points
-    everywhere = (
-        np.concatenate([places, x, x]),
-        np.append(np.ones(n_master), growth),
-        np.append(np.zeros(n_master), decay),
+    n_master = PLACES + len(x)  # F at the places and at the points, then the points themselves
+    covariance = kernel.matrix(np.concatenate([places, x, x]), np.append(np.zeros(n_master), problem.decay))
+    mean, spread = posterior(covariance, values, target.error)
+    residual = (values - mean[n_master:]) / target.error
+    fixed = covariance[n_master:, n_master:]
+    x, scaled, scaled_error = _in_sites(problem, raw, physical)
+    corrections = (
+        target.scale * (mean[n_master:] - mean[PLACES:n_master]) if problem.w is not None else np.zeros(len(x))
     )
-    found_mean, found_error = posterior(kernel.matrix(*everywhere), values, error)
-    master, mean = found_mean[:n_master], found_mean[n_master:]
-    covariance = kernel.matrix(x, growth, decay)
-    x, scaled, scaled_error = _in_sites(problem, scale * values, physical)
-    to_sites = scale * points.n_sites.max() ** -physical[2]
-    if problem.w is not None:
-        scaled = scaled - to_sites * (mean / growth - master[PLACES:])
-    unit = problem.unit * points.n_sites.max() ** physical[1]
+    curve, curve_error = target.level + target.scale * mean[:PLACES], target.scale * spread[:PLACES]
+    if problem.logarithmic:
+        scaled, scaled_error = scaled * np.exp(-corrections), scaled_error * np.exp(-corrections)
+        curve = np.exp(curve) * points.n_sites.max() ** -physical[2]
+        curve_error = curve * curve_error
+    else:
+        scaled = scaled - corrections
+    to_values = np.sum(np.log(raw)) if problem.logarithmic else 0.0
     return Collapse(
         physical=physical,
         vector=found.x,
         quality=collapse_quality(x, scaled, scaled_error, points.run),
-        chi2=float(np.sum(((values - mean) / error) ** 2)),
-        dof=len(values) - effective_parameters(covariance, error) - len(problem.free),
-        log_likelihood=float(-found.fun - len(values) * np.log(scale)),
+        chi2=float(residual @ residual),
+        dof=len(values) - effective_parameters(fixed, target.error) - len(problem.free),
+        log_likelihood=float(-found.fun - len(values) * np.log(target.scale) - to_values),
         x=x,
         scaled=scaled,
         scaled_error=scaled_error,
-        curve=(places * unit, to_sites * master[:PLACES], to_sites * found_error[:PLACES]),
+        curve=(places * problem.unit * points.n_sites.max() ** physical[1], curve, curve_error),
     )
 
 
@@ -237,6 +272,6 @@ def _check(problem: Problem, found: OptimizeResult, converged: bool) -> None:
 
 
 METHODS: dict[str, tuple[Callable[[Problem, Array], Collapse], Callable[[Problem, Collapse, Array], Array]]] = {
-    "gaussian_process": (gaussian_process, respond_by_newton),
-    "local_linear": (local_linear, respond_by_search),
+    "gaussian_process": (gaussian_process, likelihood_errors),
+    "local_linear": (local_linear, search_errors),
 }

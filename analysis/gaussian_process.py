@@ -15,7 +15,7 @@ OFFSET = 3.0  # standard deviation of the level of F, in units of the largest va
 
 @dataclass(frozen=True)
 class Kernel:
-    """Covariance of A_i = r_i^k [F(x_i) + r_i^-w G(x_i)] with Gaussian processes F and G, r_i = N_i / N_0.
+    """Covariance of F(x_i) + r_i^-w G(x_i) with Gaussian processes F and G, r_i = N_i / N_0.
 
     Attributes
     ----------
@@ -30,9 +30,9 @@ class Kernel:
     correction: float = 0.0
     correction_length: float = 1.0
 
-    def matrix(self, x: Array, growth: Array, decay: Array) -> Array:
-        """(point, point), of points with r^k = growth and r^-w = decay."""
-        return np.asarray((self.processes(x, decay).sum(axis=0) + OFFSET**2) * np.outer(growth, growth))
+    def matrix(self, x: Array, decay: Array) -> Array:
+        """(point, point), of points with r^-w = decay."""
+        return np.asarray(self.processes(x, decay).sum(axis=0) + OFFSET**2)
 
     def processes(self, x: Array, decay: Array) -> Array:
         """Of F and, if it is there, of r^-w G: (1 or 2, point, point), without the level."""
@@ -46,39 +46,36 @@ class Kernel:
 
 @dataclass(frozen=True, eq=False)
 class Likelihood:
-    """Logarithm of the likelihood; derivatives by x (point,), ln growth (point,) and the logarithms of the kernel.
+    """Logarithm of the likelihood; derivatives by x and the values, (point,), and by the logarithms of the kernel.
 
     `by_kernel`: amplitude, length and, if there is a correction, its two.
     """
 
     value: float
     by_x: Array
-    by_growth: Array
+    by_values: Array
     by_kernel: Array
 
 
-def log_likelihood(kernel: Kernel, x: Array, growth: Array, decay: Array, values: Array, error: Array) -> Likelihood:
+def log_likelihood(kernel: Kernel, x: Array, decay: Array, values: Array, error: Array) -> Likelihood:
     """The number L = -(A^T C^-1 A + ln det C + n ln 2 pi) / 2, C the kernel's matrix plus diagonal squared errors.
 
-    It is that of A itself: scaled values r^-k A would favour large k, which makes them small, unless the determinant of
-    the scaling is put back. Derivatives: dL = tr[(a a^T - C^-1) dC] / 2 with a = C^-1 A.
+    Derivatives: dL = tr[(a a^T - C^-1) dC] / 2 with a = C^-1 A.
     """
     parts = kernel.processes(x, decay)
-    outer = np.outer(growth, growth)
-    covariance = (parts.sum(axis=0) + OFFSET**2) * outer
+    covariance = parts.sum(axis=0) + OFFSET**2
     factor = cho_factor(covariance + np.diag(error**2 + JITTER), lower=True, check_finite=False)
     inverse = cho_solve(factor, np.eye(len(values)), check_finite=False)
     solved = cho_solve(factor, values, check_finite=False)
     log_determinant = 2 * np.sum(np.log(np.diag(factor[0])))
-    change = np.outer(solved, solved) - inverse
-    weighted = change * outer * parts  # (process, point, point)
+    weighted = (np.outer(solved, solved) - inverse) * parts  # (process, point, point)
     apart = x[:, np.newaxis] - x
     lengths = np.array([kernel.length, kernel.correction_length])[: len(parts), np.newaxis, np.newaxis]
     by_kernel = [[part.sum(), 0.5 * np.sum(part * (apart / length) ** 2)] for part, length in zip(weighted, lengths)]
     return Likelihood(
         value=float(-0.5 * (values @ solved + log_determinant + len(values) * np.log(2 * np.pi))),
         by_x=-np.sum(weighted * apart / lengths**2, axis=(0, 2)),
-        by_growth=np.sum(change * covariance, axis=1),
+        by_values=-solved,
         by_kernel=np.ravel(by_kernel),
     )
 
