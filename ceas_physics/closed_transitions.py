@@ -22,7 +22,7 @@ from ising.tilings.darts import Quotient
 from ising.tilings.surface import injectivity_radius
 
 TILINGS = ((5, 4), (6, 4), (3, 7), (7, 3), (8, 3), (4, 5), (4, 6), (3, 8), (5, 5))
-X = np.linspace(-1.1, 1.1, 7)  # (beta / beta_c - 1) sqrt(N) of the points
+X = np.linspace(-0.8, 1.6, 8)  # (beta / beta_0 - 1) sqrt(N) of the points: smaller maps take U4* at smaller beta_0
 FIRST_LOOK = np.linspace(0.94, 1.24, 16)  # in units of the Bethe value
 SMALLEST, SIZES, MAPS_PER_SIZE = 1_000, 5, 2
 
@@ -37,7 +37,7 @@ def measure(
     """Critical beta of each {p,q}: joint mean-field fit of U4 over closed maps of several sizes.
 
     Of each size at most the two maps of largest injectivity radius are taken, and five sizes from 1,000 sites up that
-    divide the range evenly on a logarithmic scale. Swendsen-Wang sweeps in 8 chains at 7 values of beta a map, chosen
+    divide the range evenly on a logarithmic scale. Swendsen-Wang sweeps in 8 chains at 8 values of beta a map, chosen
     in a first look at the smallest and then follows the fit of all sizes before.
 
     Parameters

@@ -33,8 +33,8 @@ Shape = Callable[[Array, Array, Array], Array]
 
 FEWEST, LOWEST_P = 3, 0.01  # depths of a fit, probability of its chi2
 WINDOW = np.linspace(0.87, 1.13, 11)  # of beta, in units of the first guess
-CHAINS = 16
-SPINS_AT_A_TIME = 2**26
+CHAINS, KEEP_EVERY = 16, 4
+SPINS_AT_A_TIME, CONFIGURATIONS_AT_A_TIME = 8_000_000, 2**26  # int8 each
 LARGEST_MAP = 15_000
 
 
@@ -120,17 +120,26 @@ def measure(
 
 
 def _patch(patch: ising.Lattice, beta: Array, draws: int, seed: int) -> tuple[Array, Array]:
-    """<m^2> and <s_i s_j> at the central site, (beta, chain) each, a few draws at a time."""
+    """<m^2> and <s_i s_j> at the central site, (beta, chain) each, a few values of beta at a time."""
+    groups = np.array_split(beta, -(-len(beta) * patch.n_sites * CHAINS // SPINS_AT_A_TIME))
+    parts = [_some(patch, group, draws, derived_seed(seed, patch.n_sites, k)) for k, group in enumerate(groups)]
+    m2, bond = (np.concatenate(part) for part in zip(*parts))
+    return m2, bond
+
+
+def _some(patch: ising.Lattice, beta: Array, draws: int, seed: int) -> tuple[Array, Array]:
+    """The same for a few beta, a few draws at a time: each call goes on from the spins of the one before."""
     model = ising.ferromagnet(patch)
     center = patch.neighbors[0]
-    chunk = max(4, min(draws, 4 * SPINS_AT_A_TIME // (patch.n_sites * CHAINS * len(beta))) // 4 * 4)
+    chunk = max(KEEP_EVERY, CONFIGURATIONS_AT_A_TIME // (patch.n_sites * CHAINS * len(beta)) * KEEP_EVERY)
+    n_chunks = -(-draws // chunk)
     m2, bond = np.zeros((len(beta), CHAINS)), np.zeros((len(beta), CHAINS))
     spins: str | NDArray[np.int8] = "random"
-    n_chunks = -(-draws // chunk)
     for k in range(n_chunks):
         data = ising.sample(
-            model, beta, ising.Schedule(0 if k else 150, chunk), update="swendsen_wang", chains=CHAINS, initial=spins,
-            seed=derived_seed(seed, patch.n_sites, k), observables=["magnetization"], configurations=4, progress=False,
+            model, beta, ising.Schedule(0 if k else 150, min(chunk, draws)), update="swendsen_wang", chains=CHAINS,
+            initial=spins, seed=derived_seed(seed, k), observables=["magnetization"], configurations=KEEP_EVERY,
+            progress=False,
         )  # fmt: skip
         spins = data.spins.values
         m2 += (data.magnetization**2).mean("draw").values / n_chunks

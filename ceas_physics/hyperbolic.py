@@ -30,7 +30,7 @@ class Plan:
     open_draws: int = 5_000
 
 
-QUICK = Plan(((5, 4), (3, 7), (8, 3)), 7_000, 1_000, ((3, 4, 5, 6, 7), (6, 8, 10, 12, 14)), 1_000)
+QUICK = Plan(((5, 4), (6, 4), (3, 7)), 7_000, 2_000, ((3, 4, 5, 6, 7), (6, 8, 10, 12, 14)), 1_000)
 
 
 def run(out: Path, plan: Plan, seed: int, progress: bool) -> str:
