@@ -86,15 +86,15 @@ def fit_shared(
 ) -> SharedFit:
     """One beta_c, nu and omega for several dimensionless quantities, each with a scaling function of its own.
 
-    Each quantity has the form of `fit_scaling`, Q* + sum_k a_k x^k + N^-w (b_0 + b_1 x) + e t x. Points of one run at
-    one beta are weighted with the inverse of their jackknife covariance across quantities, and the jackknife replicas
-    of a run move all quantities together. A Gaussian prior (value, error) adds ((theta - value) / error)^2 to chi2, and
-    its width to the errors. omega is held (7/4, 0.83, 2 in mean field, as powers of L) unless it has a prior; nu is
-    held at 1/2 in mean field.
+    Each quantity has the form of `fit_scaling`, Q* + sum_k a_k x^k + N^-w (b_0 + b_1 x) + e t x. Points are weighted
+    by their own errors; the errors of the result follow from jackknife replicas of every run, which move all quantities
+    together. A Gaussian prior (value, error) adds ((theta - value) / error)^2 to chi2, and its width to the errors.
+    omega is held (7/4, 0.83, 2 in mean field, as powers of L) unless it has a prior; nu is held at 1/2 in mean field.
 
-    U4 and xi/L of one run rise and fall together, so that their difference is far better known than either: corrections
-    that the form lacks show there first. On square lattices L = 8 .. 64 nu came out at 1.020(6), at 1.000(10) from
-    L = 16 on, with 1.006(8) and 1.008(13) from either alone: look at `nu_shift`, and at `smallest`.
+    U4 and xi/L of one run rise and fall together (correlation 0.9), so that their difference is far better known than
+    either. Weights from their full covariance would lean on it, where corrections that the form lacks show first: on
+    square lattices L = 8 .. 64 they gave nu = 1.020(6), these weights 1.006(8). For the same reason chi2 scatters more
+    than its dof says: p < 0.05 came out for 5 of 36 runs, not 2.
 
     Parameters
     ----------

@@ -26,16 +26,9 @@ class Near:
     beta: Array
     rows: Array
 
-    def whitening(self) -> Array:
-        """Inverse Cholesky factor of the jackknife covariance of the quantities at every point: (point, q, q)."""
-        moved = np.moveaxis(self.rows[:, 1:] - self.rows[:, :1], 1, 0)  # (block, q, point)
-        covariance = np.moveaxis(jackknife_covariance(moved[:, :, np.newaxis], moved[:, np.newaxis]), 2, 0)
-        floors = np.array([floored_errors(rows) ** 2 for rows in self.rows]).T  # (point, q)
-        variances = np.maximum(np.einsum("pqq->pq", covariance), 1e-300)
-        covariance = covariance + np.maximum(floors / variances - 1, 1e-6)[:, :, np.newaxis] * np.einsum(
-            "pq,qr->pqr", variances, np.eye(len(self.rows))
-        )
-        return np.asarray(np.linalg.inv(np.linalg.cholesky(covariance)))
+    def errors(self) -> Array:
+        """Jackknife errors, (point, quantity)."""
+        return np.array([floored_errors(rows) for rows in self.rows]).T
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,8 +91,8 @@ def solve(system: System, start: Array) -> Solution:
     ValueError
         If there are not more points than parameters, the fit does not converge, or beta_c leaves the data.
     """
-    whitening = np.concatenate([run.whitening() for run in system.runs])
-    target = np.einsum("pij,pj->pi", whitening, system.target()).ravel()
+    errors = np.concatenate([run.errors() for run in system.runs])  # (point, quantity)
+    target = (system.target() / errors).ravel()
     free, beta = system.free, np.concatenate([run.beta for run in system.runs])
 
     def full(values: Array) -> Array:
@@ -107,17 +100,17 @@ def solve(system: System, start: Array) -> Solution:
         theta[free] = values
         return theta
 
-    def whitened(theta: Array) -> Array:
+    def weighted(theta: Array) -> Array:
         design = system.design(theta)
-        return np.einsum("pij,pjk->pik", whitening, design).reshape(-1, design.shape[2])
+        return np.asarray((design / errors[:, :, np.newaxis]).reshape(-1, design.shape[2]))
 
     def residuals(values: Array) -> Array:
         theta = full(values)
-        columns = whitened(theta)
+        columns = weighted(theta)
         linear = np.linalg.lstsq(columns, target, rcond=None)[0]
         return np.concatenate([target - columns @ linear, system.prior_residuals(theta)])
 
-    n_parameters = len(free) + whitened(start).shape[1]
+    n_parameters = len(free) + weighted(start).shape[1]
     dof = len(target) + len(system.priors) - n_parameters
     if dof < 1:
         raise ValueError(f"{n_parameters} parameters need more than {len(target)} values near beta_c: use more beta")
@@ -126,13 +119,13 @@ def solve(system: System, start: Array) -> Solution:
     found = least_squares(residuals, start[free], x_scale=scale, bounds=bounds, xtol=1e-12, ftol=1e-12, gtol=1e-12)
     if not found.success or found.active_mask.any():
         raise ValueError(f"the shared fit did not converge (beta_c = {found.x[0]:.6g}): use more sizes or more beta")
-    theta, columns = full(found.x), whitened(full(found.x))
+    theta, columns = full(found.x), weighted(full(found.x))
     linear = np.linalg.lstsq(columns, target, rcond=None)[0]
-    by_theta = [_slope(lambda v: whitened(full(v)) @ linear, found.x, i) for i in range(len(free))]
+    by_theta = [_slope(lambda v: weighted(full(v)) @ linear, found.x, i) for i in range(len(free))]
     by_prior = [_slope(lambda v: system.prior_residuals(full(v)), found.x, i) for i in range(len(free))]
     top = np.column_stack([*by_theta, columns])
     jacobian = np.vstack([top, np.column_stack([*by_prior, np.zeros((len(system.priors), columns.shape[1]))])])
-    return _solution(system, theta, linear, jacobian, whitening, (float(2 * found.cost), dof))
+    return _solution(system, theta, linear, jacobian, errors, (float(2 * found.cost), dof))
 
 
 def _slope(function: object, place: Array, i: int) -> Array:
@@ -141,7 +134,7 @@ def _slope(function: object, place: Array, i: int) -> Array:
 
 
 def _solution(
-    system: System, theta: Array, linear: Array, jacobian: Array, whitening: Array, fit: tuple[float, int]
+    system: System, theta: Array, linear: Array, jacobian: Array, errors: Array, fit: tuple[float, int]
 ) -> Solution:
     norms = np.linalg.norm(jacobian, axis=0)
     inverse = np.linalg.pinv(jacobian / norms, rcond=1e-12) / norms[:, np.newaxis]
@@ -157,11 +150,12 @@ def _solution(
     n_priors = len(system.priors)
     of_data, of_priors = np.split(response, [response.shape[1] - n_priors], axis=1)
     covariance = of_priors @ of_priors.T
-    of_points, begin = of_data.reshape(len(wanted), len(whitening), -1), 0
+    of_points, begin = of_data.reshape(len(wanted), *errors.shape) / errors, 0
     for run in system.runs:
         end = begin + len(run.beta)
-        unwhitened = np.einsum("api,pij->apj", of_points[:, begin:end], whitening[begin:end])
-        moved = np.einsum("apj,jbp->ba", unwhitened, run.rows[:, 1:] - run.rows[:, :1])  # (block, parameter)
+        moved = np.einsum(
+            "apj,jbp->ba", of_points[:, begin:end], run.rows[:, 1:] - run.rows[:, :1]
+        )  # (block, parameter)
         covariance = covariance + jackknife_covariance(moved[:, :, np.newaxis], moved[:, np.newaxis])
         begin = end
     return Solution(theta, np.array(values, dtype=float), covariance, *fit)
