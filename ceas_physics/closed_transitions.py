@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from math import hypot
 from typing import Any
 
 import numpy as np
@@ -29,7 +31,7 @@ SMALLEST, SIZES, MAPS_PER_SIZE = 1_000, 5, 2
 
 def measure(
     tilings: Sequence[tuple[int, int]] = TILINGS,
-    largest: int = 50_000,
+    largest: int = 60_000,
     draws: int = 3_000,
     seed: int = 0,
     progress: bool = True,
@@ -56,8 +58,9 @@ def measure(
     Returns
     -------
     xarray.Dataset
-        Dimension tiling: the fields of `analysis.ScalingFit`, and beta_bethe, the critical beta of the Bethe lattice of
-        the same degree, atanh(1 / (q - 1)). Coordinates tiling (``"{5,4}"``), p and q.
+        Dimension tiling: the fields of `analysis.ScalingFit`, beta_c_error joined with beta_c_shift, and beta_bethe,
+        the critical beta of the Bethe lattice of the same degree, atanh(1 / (q - 1)). Coordinates tiling (``"{5,4}"``),
+        p and q.
 
     Raises
     ------
@@ -70,9 +73,19 @@ def measure(
     with tqdm(total=work, desc="closed maps", unit="site", unit_scale=True, disable=not progress) as bar:
         for (p, q), lattices in chosen.items():
             bar.set_postfix_str(f"{{{p},{q}}}")
-            fit = analysis.fit_scaling([*_runs(lattices, bethe_critical_beta(q), draws, seed, bar)])
-            rows.append(asdict(fit) | {"p": p, "q": q, "beta_bethe": bethe_critical_beta(q)})
+            fit = _fit([*_runs(lattices, bethe_critical_beta(q), draws, seed, bar)], f"{{{p},{q}}}")
+            rows.append(fit | {"p": p, "q": q, "beta_bethe": bethe_critical_beta(q)})
     return _table(rows)
+
+
+def _fit(runs: list[xr.Dataset], name: str) -> dict[str, Any]:
+    """Fields of the scaling fit, the shift without the smallest size joined to the error, warnings under the name."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        fit = analysis.fit_scaling(runs)
+    for warning in caught:
+        warnings.warn(f"{name}: {warning.message}", warning.category, stacklevel=3)
+    return asdict(fit) | {"beta_c_error": hypot(fit.beta_c_error, np.nan_to_num(fit.beta_c_shift))}
 
 
 def maps(p: int, q: int, largest: int) -> list[ising.Lattice]:

@@ -17,8 +17,7 @@ def transitions(closed: xr.Dataset, ax: Axes) -> Axes:
     ratio, error = closed.beta_c / closed.beta_bethe, closed.beta_c_error / closed.beta_bethe
     ax.axhline(1.0, color="0.5", linewidth=1.0)
     ax.errorbar(rows, ratio, error, fmt="o", color="#2a6f97", markersize=5, capsize=3)
-    place = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
-    ax.annotate("Bethe lattice of the same degree", (1.0, 1.0), (0, 4), ha="right", color="0.4", **place)
+    ax.text(1.0, 1.002, "Bethe lattice of the same degree", transform=ax.get_yaxis_transform(), ha="right", color="0.4")
     ax.set_xticks(rows, closed.tiling.values)
     ax.set_ylabel(r"$\beta_c\,/\,\mathrm{artanh}\,\frac{1}{q-1}$")
     ax.set_xlabel(r"closed maps $\{p,q\}$")

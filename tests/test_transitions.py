@@ -52,6 +52,18 @@ def test_the_order_parameter_solves_its_flow():
     assert integral == pytest.approx(u, rel=1e-6)
 
 
+def test_a_useless_error_decides_nothing():
+    assert hyperbolic.judge(0.956, 0.073, 0.845) == "cannot decide"
+    assert hyperbolic.judge(0.86, 0.001, 0.845) == "agrees with"
+    assert hyperbolic.judge(0.90, 0.01, 0.845) == "FAILS against"
+
+
+@pytest.mark.parametrize("plan", [hyperbolic.Plan(), hyperbolic.QUICK])
+def test_every_tiling_of_a_plan_has_its_maps(plan):
+    for p, q in plan.tilings:
+        assert len({lattice.n_sites for lattice in closed_transitions.maps(p, q, plan.largest)}) >= 3
+
+
 def test_first_guess_is_the_dual_of_the_bethe_value():
     assert free_boundary.first_guess(4) == pytest.approx(dual_beta(bethe_critical_beta(4))) == pytest.approx(log(3) / 2)
 
@@ -80,7 +92,7 @@ def test_the_free_transition(p, q, layers, known):
     for signal in (free_boundary.from_energy, free_boundary.from_second_moment):
         result = signal(data)
         logging.getLogger(__name__).info("{%d,%d} %s: %s, known %.4f", p, q, signal.__name__, result, known)
-        assert hyperbolic.agrees(result.beta, result.error, known)
+        assert hyperbolic.judge(result.beta, result.error, known) == "agrees with"
 
 
 def test_closed_maps_agree_with_corner_transfer_matrices():
@@ -104,7 +116,12 @@ def transitions(law):
     coords = {"tiling": [str(pair) for pair in pairs], "p": ("tiling", [p for p, _ in pairs])}
     coords["q"] = ("tiling", [q for _, q in pairs])
     return xr.Dataset(
-        {"beta_c": ("tiling", beta_c), "beta_bethe": ("tiling", [bethe_critical_beta(q) for _, q in pairs])}, coords
+        {
+            "beta_c": ("tiling", beta_c),
+            "beta_c_error": ("tiling", 1e-4 * np.array(beta_c)),
+            "beta_bethe": ("tiling", [bethe_critical_beta(q) for _, q in pairs]),
+        },
+        coords,
     )
 
 
@@ -114,12 +131,14 @@ def test_the_formula_finds_the_law_that_made_the_data():
     assert float(result.rms.sel(form=name)) < 1e-12
     assert float(result.C.sel(form=name)) == pytest.approx(0.2)
     assert name in result.verdict
-    assert "less than the Bethe value" in result.verdict
+    assert "holds within the errors" in result.verdict
+    assert "which improves on the Bethe value" in result.verdict
 
 
 def test_the_formula_loses_where_the_bethe_value_is_the_truth():
     result = curvature_formula.test(transitions(lambda p, q: bethe_critical_beta(q)))
     assert float(result.rms.sel(form="Bethe")) == 0.0
-    assert "no better than the Bethe value" in result.verdict
+    assert "is rejected" in result.verdict
+    assert "does not improve on the Bethe value" in result.verdict
     with pytest.raises(ValueError, match="at least 3 tilings"):
         curvature_formula.test(transitions(lambda p, q: 0.3).isel(tiling=slice(2)))
