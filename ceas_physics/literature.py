@@ -186,6 +186,7 @@ def compare(plan: Plan = FULL, seed: int = 0, progress: bool = True) -> Comparis
     rows += glass_rows(glass)
     minutes = (time.perf_counter() - started) / 60
     notes = [
+        "Errors of eta and of the glass hold the change without the smallest size, those of the glass that of nu too.",
         *(_equilibration(size) for size in glass),
         _free(glass),
         f"{minutes:.0f} minutes on {machine()}; seed {seed}.",
