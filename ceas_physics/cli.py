@@ -77,6 +77,13 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--thermostat", choices=("none", "standard", "final_address"), default="standard", help="start of beta"
     )
+    text = "Heads of a trained model: where 1/sqrt(d_k) lies relative to each head's critical point."
+    sub = command("heads", _heads, "ceas-heads", text)
+    sub.add_argument("model", help="safetensors, GGUF or ONNX file, its folder, or an installed package that holds one")
+    sub.add_argument("text", type=Path, nargs="?", help="UTF-8 text file; Python's own documentation if not given")
+    sub.add_argument("--passages", type=int, default=40, help="most passages of the text")
+    sub.add_argument("--length", type=int, default=128, help="tokens of a passage")
+    sub.add_argument("--no-control", action="store_true", help="leave out the same model with random weights")
     sub = command("maps", _maps, None, "The closed hyperbolic lattices {p,q}: every size with its best map.")
     sub.add_argument("--pq", type=int, nargs=2, required=True, metavar=("P", "Q"), help="sides of a face, neighbours")
     sub.add_argument("--n-max", type=int, default=2000, help="largest number of sites listed")
@@ -172,6 +179,14 @@ def _train(options: argparse.Namespace) -> None:
         text=options.text, thermostat=thermostat, seed=options.seed, steps=options.steps, progress=_bars(options)
     )
     _save(run, options)
+
+
+def _heads(options: argparse.Namespace) -> None:
+    from .head_report import report
+
+    sizes = {"passages": options.passages, "length": options.length, "seed": options.seed}
+    print(report(options.model, options.out, options.text, _bars(options), control=not options.no_control, **sizes))
+    print(f"Tables and pictures: {options.out}")
 
 
 def _maps(options: argparse.Namespace) -> None:

@@ -82,7 +82,9 @@ def _facts(data: xr.Dataset) -> dict[str, Any]:
     if coupling is not None:
         coupling = round(float(coupling) * (int(data["n_sites"]) if lattice == "complete" else 1), 9)
     facts = {name: data.attrs.get(name) for name in SAME}
-    plain = {name: fact.item() if isinstance(fact, np.generic) else fact for name, fact in facts.items()}  # files give scalars
+    plain = {
+        name: fact.item() if isinstance(fact, np.generic) else fact for name, fact in facts.items()
+    }  # files give scalars
     return {"lattice": lattice, "model_J": coupling} | plain
 
 

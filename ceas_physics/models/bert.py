@@ -21,6 +21,7 @@ from .layer import (
 )
 
 Tokenizer = Callable[[str], np.ndarray]
+OPTIONAL = r"(?!encoder\.|embeddings\.).*|embeddings\.position_ids"  # heads for a task, and the numbers 0, 1, 2, ...
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Bert:
     ends: tuple[int, int] = (101, 102)
 
     def __post_init__(self) -> None:
-        check_parameters(self.parameters, self.shape.parameter_shapes())
+        check_parameters(self.parameters, self.shape.parameter_shapes(), OPTIONAL)
 
     def wrap(self, windows: np.ndarray) -> np.ndarray:
         """Passages [CLS] window [SEP], (passage, token + 2)."""

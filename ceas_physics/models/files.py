@@ -159,11 +159,14 @@ def _from_gguf(path: Path, name: str) -> Llama:
     shape = _gguf_shape(metadata)
     parameters: dict[str, np.ndarray] = {}
     for key, array in arrays.items():
-        block, part, tensor = re.fullmatch(r"(blk\.\d+\.)?(\w+)\.(\w+)", key).groups()  # type: ignore[union-attr]
+        match = re.fullmatch(r"(blk\.\d+\.)?(\w+)\.weight", key)
+        block, part = match.groups() if match else (None, key)
+        if part not in GGUF_NAMES:
+            raise ValueError(f"{path} has a tensor {key}, which this reader of Llama models does not know")
         if part in ("attn_q", "attn_k"):
             array = array.reshape(-1, shape.d_k // 2, 2, shape.d_model).swapaxes(1, 2).reshape(array.shape)
         prefix = block.replace("blk", "layers") if block else ""
-        parameters[f"{prefix}{GGUF_NAMES.get(part, part)}.{tensor}"] = array
+        parameters[f"{prefix}{GGUF_NAMES[part]}.weight"] = array
     tokenizer = None
     if metadata.get("tokenizer.ggml.pre") in SINGLE_DIGITS:
         vocabulary = {token: k for k, token in enumerate(metadata["tokenizer.ggml.tokens"])}

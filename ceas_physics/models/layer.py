@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -22,8 +23,15 @@ class LayerPass(NamedTuple):
     hidden: np.ndarray
 
 
-def check_parameters(parameters: Parameters, shapes: Shapes) -> None:
-    """ValueError if a tensor that a model needs is not there or has another shape."""
+def check_parameters(parameters: Parameters, shapes: Shapes, optional: str) -> None:
+    """ValueError if a tensor is missing, has another shape, or is neither in ``shapes`` nor optional.
+
+    A tensor left over would be a sign of other formulas; ``optional`` is a regular expression of names.
+    """
+    foreign = [name for name in parameters if name not in shapes and not re.fullmatch(optional, name)]
+    if foreign:
+        raise ValueError(f"the model file has a tensor {foreign[0]} that this architecture does not have; measure "
+                         "arrays of q and k from your own framework")  # fmt: skip
     for name, shape in shapes.items():
         if name not in parameters:
             raise ValueError(

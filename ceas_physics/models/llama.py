@@ -21,6 +21,8 @@ from .layer import (
     untrained,
 )
 
+OPTIONAL = r"lm_head\.weight|layers\.\d+\.(\w+\.\w+_proj\.bias|self_attn\.rotary_emb\.inv_freq)"
+
 
 @dataclass(frozen=True)
 class LlamaShape:
@@ -74,7 +76,7 @@ class Llama:
     tokenizer: Tokenizer | None = None
 
     def __post_init__(self) -> None:
-        check_parameters(self.parameters, self.shape.parameter_shapes())
+        check_parameters(self.parameters, self.shape.parameter_shapes(), OPTIONAL)
 
     def wrap(self, windows: np.ndarray) -> np.ndarray:
         """Passages as they are: nothing is put around them."""
