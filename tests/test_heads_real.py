@@ -91,7 +91,7 @@ def test_llama_equals_torch_with_its_numbers_unpacked_elsewhere():
         logits = reference(torch.tensor(tokens)).logits
     np.testing.assert_allclose(model.logits(tokens), logits.numpy(), rtol=0, atol=3e-4)
     loss = torch.nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1), torch.tensor(tokens[:, 1:]).flatten())
-    assert loss < 4.0  # nats a token of documentation; q and k rows in a wrong order give more than ln 49152 = 10.8
+    assert loss < 4.0  # nats a token; 3.02 here, and 5.27 with the rows of q and k in the order of the file
 
 
 def test_byte_pairs_equal_the_tokenizers_library():
