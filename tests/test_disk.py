@@ -6,6 +6,7 @@ import pytest
 import ising
 from ising import disk
 from ising.tilings import Positions, edge_length
+from ising.tilings.frames import _constants
 
 RNG = np.random.default_rng(7)
 POINTS = np.sqrt(RNG.uniform(0, 0.98, 200)) * np.exp(2j * np.pi * RNG.uniform(size=200))
@@ -93,10 +94,51 @@ def test_positions_tell_apart_what_doubles_cannot():
     assert len(positions[:1].z) == 1
 
 
+def test_neighbours_are_numbered_modulo_q():
+    assert disk.translation(7, 3, np.int64(4)) == disk.translation(7, 3, 1) == disk.translation(7, 3, -2)
+
+
+def test_constants_of_many_neighbours_and_sides():
+    """Angles by repeated rotation keep twice the digits of a double."""
+    turns = _constants(3, 5_000, True)[1]
+    angles = np.pi * np.arange(5_001) / 5_000
+    assert np.abs(turns[:, ::2] - np.stack([np.cos(angles), np.sin(angles)], axis=1)).max() < 1e-15
+    assert abs(turns[-1, 0] + 1) + abs(turns[-1, 2]) + np.abs(turns[-1, 1::2]).max() < 1e-45  # half a turn: (-1, 0)
+
+
+CALLS = {
+    "moebius": lambda z: disk.moebius(z, 0.1),
+    "moebius to": lambda z: disk.moebius(0.1, z),
+    "distance": lambda z: disk.distance(0.0, z),
+    "geodesic": lambda z: disk.geodesic(z, 0.0),
+}
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_points_are_complex_numbers(call):
+    patch = ising.hyperbolic(7, 3, 2)
+    for pairs in (patch.coordinates, patch.coordinates[4], [0.1, 0.2]):
+        with pytest.raises(ValueError, match=r"got real ones of shape .*lattice\.positions\.z"):
+            call(pairs)
+    x = patch.coordinates[:, :1]  # not pairs
+    assert disk.distance(x, 0) == pytest.approx(2 * np.arctanh(np.abs(x)), rel=1e-13)
+    both = disk.distance(patch.positions.z, 0), disk.distance(patch.coordinates @ [1, 1j], 0)
+    np.testing.assert_array_equal(*both)
+
+
 def test_refusals():
-    with pytest.raises(ValueError, match="inside the unit disk"):
-        disk.moebius(0.0, 1.0)
-    with pytest.raises(ValueError, match="inside the unit disk"):
-        disk.distance(0.0, 1.5)
+    for outside in (1.0, np.nan, 2j):
+        with pytest.raises(ValueError, match="inside the unit disk"):
+            disk.moebius(0.0, outside)
+        with pytest.raises(ValueError, match="inside the unit disk"):
+            disk.distance(0.0, outside)
+        with pytest.raises(ValueError, match="inside the unit disk"):
+            disk.geodesic(outside, 0.0)
+    for outside in (1.0 + 1e-12, np.nan, [0.0, 0.1, np.nan]):
+        with pytest.raises(ValueError, match="in the closed unit disk"):
+            disk.moebius(outside, 0.5)
     with pytest.raises(ValueError, match="Euclidean"):
         disk.translation(4, 4)
+    for k in (1.0, True, "1"):
+        with pytest.raises(ValueError, match="k must be an integer"):
+            disk.translation(7, 3, k)

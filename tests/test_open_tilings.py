@@ -56,6 +56,12 @@ def test_growth_rate_is_the_limit_of_the_spheres():
         )
 
 
+def test_spheres_refuse_at_once_what_is_not_hyperbolic():
+    for p, q in ((4, 4), (3, 5), (2, 9)):
+        with pytest.raises(ValueError, match=r"Euclidean|spherical|>= 3"):
+            sphere_sizes(p, q)
+
+
 def test_layers_by_unfinished_faces_equal_the_growth_series():
     """Two independent ways to the same integers, every hyperbolic {p,q} with p, q <= 14."""
     for p in range(3, 15):

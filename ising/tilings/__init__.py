@@ -1,5 +1,6 @@
-"""Tilings {p,q} of the hyperbolic plane: closed surfaces and what is known of the infinite lattice."""
+"""Tilings {p,q} of the hyperbolic plane: closed surfaces, open patches, what is known of the infinite lattice."""
 
+from ..spectrum import adjacency_norm, edge_expansion_bounds, second_eigenvalue
 from . import disk
 from .automorphisms import automorphisms
 from .closed import SmallRadiusWarning, available_sizes, closed_hyperbolic
@@ -15,11 +16,13 @@ __all__ = [
     "OpenTiling",
     "Positions",
     "SmallRadiusWarning",
+    "adjacency_norm",
     "area_per_site",
     "automorphisms",
     "available_sizes",
     "closed_hyperbolic",
     "disk",
+    "edge_expansion_bounds",
     "edge_length",
     "funnel_dimension",
     "funnel_distances",
@@ -28,6 +31,7 @@ __all__ = [
     "map_table",
     "norm_bounds",
     "orbital_dimension",
+    "second_eigenvalue",
     "sphere_sizes",
     "tiling_dimension",
 ]

@@ -1,4 +1,8 @@
-"""The Poincare disk, curvature -1: positions exact up to the rim, Moebius maps, distances, geodesics, translations."""
+"""The Poincare disk, curvature -1: positions exact up to the rim, Moebius maps, distances, geodesics, translations.
+
+Points are complex numbers everywhere: ``lattice.positions.z``, not the real ``lattice.coordinates``. Real numbers whose
+last axis is 2 could be pairs (x, y) and are refused.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,10 @@ from math import pi, tanh
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..integers import as_integer
 from .growth import check_hyperbolic, edge_length
+
+RIM = 1 + 4 * np.finfo(np.float64).eps  # |z| of points on the rim, after rounding
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +55,7 @@ def moebius(z: ArrayLike, a: complex, theta: float = 0.0) -> NDArray[np.complex1
     Parameters
     ----------
     z
-        Points of the closed disk, any shape.
+        Complex points of the closed disk, any shape.
     a
         Image of the origin, |a| < 1.
     theta
@@ -57,17 +64,18 @@ def moebius(z: ArrayLike, a: complex, theta: float = 0.0) -> NDArray[np.complex1
     Raises
     ------
     ValueError
-        |a| >= 1.
+        |a| >= 1, |z| > 1, NaN, or real pairs.
 
     Examples
     --------
     >>> moebius([0.0, 0.5, 0.5j], 0.5).round(3).tolist()
     [(0.5+0j), (0.8+0j), (0.588+0.353j)]
     """
-    if not abs(a) < 1:
-        raise ValueError(f"a must lie inside the unit disk, got |a| = {abs(a)}")
-    turned = np.exp(1j * theta) * np.asarray(z, dtype=np.complex128)
-    return np.asarray((turned + a) / (1 + np.conj(a) * turned))
+    image, points = _inside(a), _complex(z)
+    if not (np.abs(points) <= RIM).all():
+        raise ValueError(f"points must lie in the closed unit disk, got |z| up to {np.abs(points).max()}")
+    turned = np.exp(1j * theta) * points
+    return np.asarray((turned + image) / (1 + np.conj(image) * turned))
 
 
 def distance(z: ArrayLike, w: ArrayLike) -> NDArray[np.float64]:
@@ -75,6 +83,11 @@ def distance(z: ArrayLike, w: ArrayLike) -> NDArray[np.float64]:
 
     From plain doubles the error grows as 1e-16 e^r with the distance r from the centre; sites of a lattice have
     `Positions.distance`.
+
+    Raises
+    ------
+    ValueError
+        Points on the rim or outside, NaN, or real pairs.
     """
     z, w = _inside(z), _inside(w)
     gaps = (1 - np.abs(z)) * (1 + np.abs(z)) * (1 - np.abs(w)) * (1 + np.abs(w))
@@ -82,7 +95,13 @@ def distance(z: ArrayLike, w: ArrayLike) -> NDArray[np.float64]:
 
 
 def geodesic(z: ArrayLike, w: ArrayLike, n_points: int = 16) -> NDArray[np.complex128]:
-    """(..., n_points) complex: points at equal distances along the geodesic from z to w, ends included."""
+    """(..., n_points) complex: points at equal distances along the geodesic from z to w, ends included.
+
+    Raises
+    ------
+    ValueError
+        Points on the rim or outside, NaN, or real pairs.
+    """
     z, w = _inside(z)[..., None], _inside(w)[..., None]
     seen = (w - z) / (1 - np.conj(z) * w)  # w as seen from z at the origin, where geodesics are straight
     length = np.abs(seen)
@@ -99,17 +118,35 @@ def translation(p: int, q: int, k: int = 0) -> tuple[complex, float]:
     translation along that edge, theta = 0; for odd q no symmetry goes straight on through a site, and the direction of
     the edge is turned by theta = pi / q.
 
+    Parameters
+    ----------
+    p, q
+        Sides of a face, neighbours of a site.
+    k
+        Number of the neighbour, counterclockwise; an integer, taken modulo q.
+
     Raises
     ------
     ValueError
-        {p,q} is not hyperbolic.
+        {p,q} is not hyperbolic, or k no integer.
     """
     check_hyperbolic(p, q)
+    k = as_integer("k", k) % q
     return tanh(edge_length(p, q) / 2) * exp(2j * pi * k / q), pi / q if q % 2 else 0.0
 
 
 def _inside(z: ArrayLike) -> NDArray[np.complex128]:
-    points = np.asarray(z, dtype=np.complex128)
+    points = _complex(z)
     if not (np.abs(points) < 1).all():
         raise ValueError(f"points must lie inside the unit disk, got |z| up to {np.abs(points).max()}")
     return points
+
+
+def _complex(z: ArrayLike) -> NDArray[np.complex128]:
+    points = np.asarray(z)
+    if points.shape[-1:] == (2,) and not np.iscomplexobj(points):
+        raise ValueError(
+            f"points are complex numbers, got real ones of shape {points.shape}, which could be coordinates: "
+            "take lattice.positions.z, or x + 1j * y"
+        )
+    return points.astype(np.complex128)

@@ -43,7 +43,7 @@ def _constants(p: int, q: int, from_site: bool) -> tuple[NDArray[np.float64], ND
     with localcontext(prec=DIGITS):
         in_p, in_q = _cos_sin(PI / p), _cos_sin(PI / q)
         cosh = in_p[0] / in_q[1]
-        turns = [_cos_sin(PI * slot / q) for slot in range(q + 1)]
+        turns = list(_multiples(in_q, q + 1))
         if from_site:  # slot 1, the first neighbour, lies at the angle 0
             frames: Sequence[tuple[Decimal, ...]] = [(in_q[0], -in_q[1], Decimal(0), Decimal(0))]
         else:
@@ -54,10 +54,17 @@ def _constants(p: int, q: int, from_site: bool) -> tuple[NDArray[np.float64], ND
 
 def _first_face(p: int, q: int, cosh: Decimal, sinh: Decimal) -> Iterator[tuple[Decimal, ...]]:
     """Frames of the sites of the central face; slot 0 is the next site, half a corner beside the way back."""
-    back = PI / 2 - PI / (2 * q)
-    for k in range(p):
-        a, b = _cos_sin(PI * k / p + back), _cos_sin(PI * k / p - back)
-        yield cosh * a[0], cosh * a[1], sinh * b[0], sinh * b[1]
+    c, s = _cos_sin(PI / 2 - PI / (2 * q))
+    for x, y in _multiples(_cos_sin(PI / p), p):
+        yield cosh * (x * c - y * s), cosh * (y * c + x * s), sinh * (x * c + y * s), sinh * (y * c - x * s)
+
+
+def _multiples(angle: tuple[Decimal, Decimal], n: int) -> Iterator[tuple[Decimal, Decimal]]:
+    """Cosine and sine of 0, 1, ..., n - 1 times an angle, from its own."""
+    x, y = Decimal(1), Decimal(0)
+    for _ in range(n):
+        yield x, y
+        x, y = x * angle[0] - y * angle[1], y * angle[0] + x * angle[1]
 
 
 def _cos_sin(angle: Decimal) -> tuple[Decimal, Decimal]:

@@ -29,8 +29,18 @@ def sphere_sizes(p: int, q: int) -> Iterator[int]:
 
     for odd p both go on, palindromic, to t^(2m), with 4 in N and -(q-4) in D at t^m (the growth of the triangle groups,
     Floyd and Plotnick 1987).
+
+    Raises
+    ------
+    ValueError
+        {p,q} is not hyperbolic.
     """
-    above, below = _growth_series(p, q)
+    check_hyperbolic(p, q)
+    return _quotient_of_series(*_growth_series(p, q))
+
+
+def _quotient_of_series(above: list[int], below: list[int]) -> Iterator[int]:
+    """The coefficients of N(t) / D(t), D(0) = 1."""
     sizes: list[int] = []
     while True:
         source = above[len(sizes)] if len(sizes) < len(above) else 0
