@@ -68,7 +68,7 @@ def conclude(data: xr.Dataset, closed: xr.Dataset) -> xr.Dataset:
 
 
 def judge(value: float, error: float, known: float) -> str:
-    """``"agrees with"`` in 3 % or two errors, else ``"FAILS against"``; ``"cannot decide"`` if two errors exceed 6 %."""
+    """``"agrees with"`` in 3 % or two errors, else ``"FAILS against"``; ``"cannot decide"`` if two errors are > 6 %."""
     if 2 * error > UNDECIDED * known:
         return "cannot decide"
     return "agrees with" if abs(value - known) <= max(AGREEMENT * known, 2 * error) else "FAILS against"
