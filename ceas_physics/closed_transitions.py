@@ -32,7 +32,7 @@ SMALLEST, SIZES, MAPS_PER_SIZE = 1_000, 5, 2
 def measure(
     tilings: Sequence[tuple[int, int]] = TILINGS,
     largest: int = 60_000,
-    draws: int = 3_000,
+    draws: int = 2_000,
     seed: int = 0,
     progress: bool = True,
 ) -> xr.Dataset:

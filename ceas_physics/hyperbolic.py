@@ -26,7 +26,7 @@ class Plan:
 
     tilings: tuple[tuple[int, int], ...] = closed_transitions.TILINGS
     largest: int = 60_000
-    draws: int = 3_000
+    draws: int = 2_000
     layers: tuple[tuple[int, ...], ...] = ((4, 5, 6, 7, 8, 9), (10, 12, 14, 16, 18, 20))
     open_draws: int = 5_000
 
