@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ import ising
 from analysis.laws import OMEGA
 from analysis.measurement import measure
 from analysis.resampling import jackknife_error
+from analysis.scaling import LOWEST_P
 from analysis.thermodynamics import evaluate
 
 from .closed_transitions import derived_seed
@@ -57,7 +59,7 @@ class Ferromagnet:
 
 @dataclass(frozen=True)
 class Figure:
-    """A measured number, its error (one standard deviation), and its change without the smallest size."""
+    """A measured number, its error (one standard deviation, the shift included), its shift without the smallest size."""
 
     value: float
     error: float
@@ -80,30 +82,34 @@ def sample_ferromagnet(plan: Ferromagnet, seed: int = 0, progress: bool = True) 
 
 
 def transition(data: list[xr.Dataset]) -> dict[str, Figure]:
-    """Critical point, exponents and invariants of one lattice.
+    """Critical point, exponents and invariants of one lattice: ``beta_c``, ``nu``, ``U4`` and ``xi/L`` there, ``eta``.
 
-    ``beta_c``, ``nu`` and ``U4`` (at beta_c, of the infinite system) come from the joint fit to the Binder cumulant,
-    ``xi/L`` from that to xi / L, and ``eta`` from `anomalous_dimension` there; its error joins the change without the
-    smallest size, because its form lacks the regular part of chi (in 3D L^(eta - 2) beside L^-0.83).
+    The first four come from the shared fit to U4 and xi / L, the last from `anomalous_dimension`. Where the fit to all
+    betas is not credible (p < 0.05) the outermost on either side are left out of every size: far from beta_c the
+    smallest need terms that the form lacks. Every error holds the change without the smallest size.
 
     Parameters
     ----------
     data
         Four sizes or more, smallest first.
     """
-    second = int(data[1].n_sites)
-    binder, binder_less = (analysis.fit_scaling(data, "binder", smallest=n) for n in (0, second))
-    xi, xi_less = (analysis.fit_scaling(data, "xi_over_L", smallest=n) for n in (0, second))
-    eta, eta_error = anomalous_dimension(data, xi.critical_value)
-    eta_less, _ = anomalous_dimension(data[1:], xi.critical_value)
-    value, value_less = binder.critical_value, binder_less.critical_value
-    return {
-        "beta_c": Figure(binder.beta_c, binder.beta_c_error, binder_less.beta_c - binder.beta_c),
-        "nu": Figure(binder.nu, binder.nu_error, binder_less.nu - binder.nu),
-        "eta": Figure(eta, float(np.hypot(eta_error, eta_less - eta)), eta_less - eta),
-        "U4": Figure(value, binder.critical_value_error, value_less - value),
-        "xi/L": Figure(xi.critical_value, xi.critical_value_error, xi_less.critical_value - xi.critical_value),
-    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", analysis.ScalingWarning)  # the next fit warns if it is no better
+        credible = analysis.fit_shared(data).p > LOWEST_P
+    near = data if credible else [size.isel(beta=slice(1, -1)) for size in data]
+    fits = analysis.fit_shared(near), analysis.fit_shared(near, smallest=int(data[1].n_sites))
+    etas = [anomalous_dimension(sizes, fits[0].critical_values[1]) for sizes in (near, near[1:])]
+    whole, less = (
+        [
+            (fit.beta_c, fit.beta_c_error),
+            (fit.nu, fit.nu_error),
+            eta,
+            *zip(fit.critical_values, fit.critical_value_errors),
+        ]
+        for fit, eta in zip(fits, etas)
+    )
+    figures = [Figure(a, float(np.hypot(error, b - a)), b - a) for (a, error), (b, _) in zip(whole, less)]
+    return dict(zip(("beta_c", "nu", "eta", "U4", "xi/L"), figures))
 
 
 def anomalous_dimension(data: list[xr.Dataset], xi_over_L: float) -> tuple[float, float]:

@@ -115,7 +115,7 @@ class Row:
     system, quantity
         Keys of `LITERATURE`.
     value, error
-        Ours, one standard deviation.
+        Ours, one standard deviation that holds the shift.
     shift
         Change without the smallest size.
     known
@@ -167,8 +167,7 @@ class Comparison:
 def compare(plan: Plan = FULL, seed: int = 0, progress: bool = True) -> Comparison:
     """Measure every critical point of the table.
 
-    Ferromagnets: joint fits of U4 (beta_c, nu) and xi / L, chi at fixed xi / L (eta); closed {5,4} maps:
-    the joint mean-field fit; the glass: `fit_glass`, whose errors here include its change without the smallest size.
+    Ferromagnets: `flat_transitions.transition`; closed {5,4} maps: the joint mean-field fit; the glass: `fit_glass`.
 
     Parameters
     ----------
@@ -186,7 +185,7 @@ def compare(plan: Plan = FULL, seed: int = 0, progress: bool = True) -> Comparis
     rows += glass_rows(glass)
     minutes = (time.perf_counter() - started) / 60
     notes = [
-        "Errors of eta and of the glass hold the change without the smallest size, those of the glass that of nu too.",
+        "Every error holds the change without the smallest size, those of the glass the error of nu too.",
         *(_equilibration(size) for size in glass),
         _free(glass),
         f"{minutes:.0f} minutes on {machine()}; seed {seed}.",

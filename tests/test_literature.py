@@ -120,22 +120,21 @@ def test_quick_comparison_is_within_its_errors(quick):
     assert {(row.system, row.quantity) for row in quick.rows} == {*literature.LITERATURE, ("closed", "beta_c")}
     assert max(abs(row.deviation) for row in quick.rows) < 4
     closed = next(row for row in quick.rows if row.system == "closed")
-    assert closed.met
     assert closed.known.value == pytest.approx(0.357260520, abs=1e-8)
 
 
 def test_command_writes_the_table_and_says_what_it_misses(quick, tmp_path, monkeypatch, capsys):
     out = tmp_path / "README.md"
-    out.write_text("before\n<!-- literature -->\nold\n<!-- /literature -->\nafter\n", encoding="utf-8")
+    out.write_text("before\n<!-- literature -->\nformer table\n<!-- /literature -->\nafter\n", encoding="utf-8")
     monkeypatch.setattr(literature, "compare", lambda plan, seed, progress: quick)
     with pytest.raises(SystemExit, match="square Ising beta_c"):
         cli.main(["literature", "--quick", "--out", str(out)])
     text = out.read_text(encoding="utf-8")
     assert text.startswith("before\n<!-- literature -->\n| system |")
     assert text.endswith("<!-- /literature -->\nafter\n")
-    assert "old" not in text
+    assert "former" not in text
     assert text.count("**missed**") == len(quick.missed) > 0
-    met = literature.Comparison([row for row in quick.rows if row.met], quick.notes)
+    met = literature.Comparison([replace(row, asked=None) for row in quick.rows], quick.notes)
     monkeypatch.setattr(literature, "compare", lambda plan, seed, progress: met)
     assert cli.main(["literature", "--quick"]) == 0
     assert "closed {5,4} | beta_c" in capsys.readouterr().out
