@@ -59,7 +59,7 @@ class Ferromagnet:
 
 @dataclass(frozen=True)
 class Figure:
-    """A measured number, its error (one standard deviation, the shift included), its shift without the smallest size."""
+    """A measured number, its error (one standard deviation, the shift included) and shift without the smallest size."""
 
     value: float
     error: float
