@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from .models import Bert, Llama
 from .models.layer import grouped_scores
 from .text import read_text
 
+PART = 8  # passages that go through a layer together
 LEAST_LENGTH = 16  # tokens of a passage: fewer leave too few rows with 8 visible keys
 
 
@@ -122,9 +125,16 @@ class ModelOnText:
         return tuple(np.flatnonzero(self.model.special_keys(self.tokens.shape[1])).tolist())
 
     def layers(self) -> Iterator[np.ndarray]:
-        """Scores of one layer after the other, (head, passage, query, key)."""
-        for layer in self.model.forward(self.tokens):
-            yield layer.scores.swapaxes(0, 1)
+        """Scores of one layer after the other, (head, passage, query, key).
+
+        Passages are shared out among the cores, which wait for each other once a layer; BLAS should have one thread.
+        Parts are the same on every machine, because a product of other sizes rounds differently.
+        """
+        passes = [self.model.forward(self.tokens[k : k + PART]) for k in range(0, len(self.tokens), PART)]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for _ in range(self.model.shape.n_layers):
+                parts = list(pool.map(lambda one: next(one).scores.swapaxes(0, 1), passes))
+                yield np.concatenate(parts, axis=1)
 
 
 def read_passages(model: Bert | Llama, text: str | Path | ArrayLike | None, count: int, length: int) -> np.ndarray:

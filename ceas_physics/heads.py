@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
+from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
 from ising.streams import check_seed
@@ -105,7 +106,8 @@ def measure(
     for weights, entry in sources.items():
         total = entry.model.shape.n_layers if isinstance(entry, ModelOnText) else None
         bar = tqdm(total=total, disable=not progress, desc=f"{weights} heads", unit="layer", leave=False)
-        tables.append(xr.concat(list(_measure_layers(entry, beta_0, bar)), "layer"))
+        with threadpool_limits(1):  # the threads of a BLAS wait for each other at every product, ours once a layer
+            tables.append(xr.concat(list(_measure_layers(entry, beta_0, bar)), "layer"))
     data = xr.concat(tables, xr.IndexVariable("weights", list(sources)))
     return _described(data, first, beta_0, seed)
 
