@@ -82,7 +82,7 @@ def heads_by_layer(data: xr.Dataset, ax: Axes) -> Axes:
         ax.scatter(ratio, np.broadcast_to(layers[:, None] + shift, ratio.shape), s=7, color=color, label=label)
         shown += ratio[ratio > 0].tolist()
     limits = max(0.8 * min(shown), 0.01), min(1.25 * max(shown), 20.0)
-    ax.hlines(layers, np.clip(low, *limits), np.clip(high, *limits), color="0.6", linewidth=1.0, zorder=1,
+    ax.hlines(layers, np.clip(low, 0.01, 20.0), np.clip(high, 0.01, 20.0), color="0.6", linewidth=1.0, zorder=1,
               label="half-maximum band of C, median of the layer")  # fmt: skip
     figures._ratio_axis(ax, "x", *limits)
     ax.set_ylim(layers[-1] + 0.6, layers[0] - 0.6)
@@ -91,6 +91,6 @@ def heads_by_layer(data: xr.Dataset, ax: Axes) -> Axes:
     ax.set_xlabel(rf"$\beta/\beta_c$; heads at $\beta_0/\beta_c$, $\beta_0 = 1/\sqrt{{{data.attrs['d_k']}}}$")
     ax.set_title(data.attrs["model"], fontsize="medium")
     ax.spines[["top", "right"]].set_visible(False)
-    ax.legend(loc="upper center", bbox_to_anchor=(0.45, -0.6 / (0.2 * len(layers) + 0.2)), ncol=2,
+    ax.legend(loc="upper center", bbox_to_anchor=(0.45, -0.5 / (0.2 * len(layers) + 0.2)), ncol=2,
               frameon=False, fontsize="small")  # fmt: skip
     return ax
