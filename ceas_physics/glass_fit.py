@@ -93,7 +93,7 @@ def fit_glass(sizes: Sequence[GlassMoments], nu: float | None = NU) -> GlassFit:
 
     for T < 1.5, weighted with the covariance of all points of a size, which are measured on the same realisations: what
     they share is large, so that their differences are sharp. omega = 1.1 is held, and so is nu = 2.56: between L = 4
-    and 8 the range of x grows by a third, too little to tell nu from corrections, and T_c falls by 0.017 where nu is
+    and 8 the range of x grows by a third, too little to tell nu from corrections, and T_c falls by 0.015 where nu is
     0.1 larger. Errors are a jackknife over groups of realisations through the whole fit.
 
     Parameters
