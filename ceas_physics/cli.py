@@ -46,11 +46,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=version("ceas-physics"))
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def command(name: str, run: Callable[[argparse.Namespace], None], out: str | None, text: str) -> Any:
+    def command(
+        name: str, run: Callable[[argparse.Namespace], None], out: str | None, text: str, seed: bool = True
+    ) -> Any:
         sub = commands.add_parser(
             name, help=text, description=text, formatter_class=argparse.ArgumentDefaultsHelpFormatter
         )
-        sub.add_argument("--seed", type=int, default=0, help="root of all random numbers, 0 to 2^63 - 1")
+        if seed:
+            sub.add_argument("--seed", type=int, default=0, help="root of all random numbers, 0 to 2^63 - 1")
         sub.add_argument("--quiet", action="store_true", help="no progress bar")
         if out:
             sub.add_argument("--out", type=Path, default=Path(out), help="where the result goes; folders are made")
@@ -84,7 +87,9 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--passages", type=int, default=40, help="most passages of the text")
     sub.add_argument("--length", type=int, default=128, help="tokens of a passage")
     sub.add_argument("--no-control", action="store_true", help="leave out the same model with random weights")
-    sub = command("maps", _maps, None, "The closed hyperbolic lattices {p,q}: every size with its best map.")
+    sub = command(
+        "maps", _maps, None, "The closed hyperbolic lattices {p,q}: every size with its best map.", seed=False
+    )
     sub.add_argument("--pq", type=int, nargs=2, required=True, metavar=("P", "Q"), help="sides of a face, neighbours")
     sub.add_argument("--n-max", type=int, default=2000, help="largest number of sites listed")
     sub = command("literature", _literature, None, "Critical points against published values: 20 minutes on 2 cores.")
@@ -191,14 +196,18 @@ def _heads(options: argparse.Namespace) -> None:
 
 def _maps(options: argparse.Namespace) -> None:
     from ising.tilings import map_table
+    from ising.tilings.catalog import nearest_sizes
 
     p, q = options.pq
     rows = map_table(p, q, options.n_max, progress=_bars(options))
-    print("  sites  genus  radius  lambda_2  bipartite  surface")
+    if not rows:
+        few = f"no closed {{{p},{q}}} map of at most {options.n_max} sites is known"
+        raise ValueError(f"{few}; {nearest_sizes(p, q, options.n_max)}")
+    print("  sites  genus  radius  lambda_2  bipartite  names  surface")
     for row in rows:
         bipartite, note = "yes" if row.bipartite else "no", "" if row.admitted else "  (radius too small: refused)"
         numbers = f"{row.n_sites:7} {row.genus:6} {row.radius:7} {row.second_eigenvalue:9.4f}"
-        print(f"{numbers}  {bipartite:9}  {row.surface}{note}")
+        print(f"{numbers}  {bipartite:9}  {row.n_names:5}  {row.surface}{note}")
 
 
 def _bench(options: argparse.Namespace) -> None:

@@ -180,14 +180,27 @@ def test_every_size_is_built(p, q):
 def test_the_table_is_printed(capsys):
     assert main(["maps", "--pq", "5", "4", "--n-max", "100", "--quiet"]) == 0
     assert capsys.readouterr().out.splitlines()[:3] == [
-        "  sites  genus  radius  lambda_2  bipartite  surface",
-        "     30      4       2    2.0000  no         bring",
-        "     40      5       1    2.8284  no         T5.3",
+        "  sites  genus  radius  lambda_2  bipartite  names  surface",
+        "     30      4       2    2.0000  no             2  bring",
+        "     40      5       1    2.8284  no             1  T5.3",
     ]
     assert main(["maps", "--pq", "4", "4", "--quiet"]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "Euclidean" in captured.err
+    assert main(["maps", "--pq", "10", "3", "--n-max", "300", "--quiet"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    expected = "no closed {10,3} map of at most 300 sites is known; the nearest available sizes: 440"
+    assert captured.err.strip() == f"ceas: {expected}"
+    with pytest.raises(SystemExit):
+        main(["maps", "--pq", "5", "4", "--seed", "1"])  # nothing there is random
+
+
+def test_names_of_one_size_are_counted():
+    rows = {row.n_sites: row for row in map_table(3, 7, 200)}
+    assert rows[156].n_names == sum(quotient.n_sites == 156 for quotient in quotients(3, 7, 1092)) == 3
+    assert {row.surface: row.n_names for row in map_table(3, 7, 50)} == {"klein": 2, "klein x2": 1}  # and PSL(2,7) #1
 
 
 def test_the_facts_of_a_lift_and_of_two_colours_travel_with_the_data(tmp_path):
@@ -228,8 +241,15 @@ def test_small_radius_is_refused_with_both_maps_named(p, q, n_sites, best):
         ({"p": 5, "q": 4, "n_sites": 2}, "nearest available sizes: 30"),
         ({"p": 10, "q": 3, "n_sites": 100}, "nearest available sizes: 440"),
         ({"p": 3, "q": 1000, "n_sites": 100}, "no closed {3,1000} map of at most 1000000 sites is known"),
-        ({"p": 3, "q": 7, "surface": "klein x3"}, "no lift x3 of the {3,7} map 'klein'; its lifts: x2, x4, x8"),
-        ({"p": 3, "q": 7, "surface": "PSL(2,43) #1 x2"}, "its lifts: none: its genus is too large"),
+        ({"p": 3, "q": 7, "surface": "klein x3"}, "no lift x3 of the {3,7} map 'klein'; its lifts, of at most"),
+        ({"p": 3, "q": 7, "surface": "klein x3"}, "10000 sites and genus 2000: x2, x4, x8"),
+        ({"p": 3, "q": 7, "surface": "PSL(2,43) #1 x2"}, "of at most 10000 sites and genus 2000: none"),
+        ({"p": 3, "q": 7, "surface": 3}, "surface must be a name such as 'klein' or 'PSL(2,13) #2', got 3"),
+        ({"p": 3, "q": 7, "surface": "PSL(2,13)"}, "did you mean 'PSL(2,13) #1' or 'PSL(2,13) #2' or 'PSL(2,13) #3'?"),
+        ({"p": 3, "q": 7, "surface": "PSL(2,43) 1"}, "did you mean 'PSL(2,43) #1'"),
+        ({"p": 3, "q": 7, "surface": "kleen x2"}, "no surface 'kleen' of {3,7} is known; did you mean 'klein'?"),
+        ({"p": 3, "q": 7, "surface": "PSL(2,251) #1"}, "would have 1129500 sites, more than the limit of 1000000"),
+        ({"p": 3, "q": 1000, "surface": "klein"}, "no closed {3,1000} map of at most 1000000 sites is known"),
         ({"p": 5, "q": 4, "surface": "klein"}, "no surface 'klein' of {5,4} is known; take one of bring, T5.3"),
         ({"p": 5, "q": 4, "surface": "PGL(2,13) #1"}, "no surface 'PGL"),
         ({"p": 3, "q": 8, "surface": "bolza"}, "not a simple graph"),
@@ -246,6 +266,7 @@ def test_surfaces_answer_to_aliases_whatever_the_capitals():
         one, other = closed_hyperbolic(7, 3, surface=name), closed_hyperbolic(7, 3, surface=alias)
         assert np.array_equal(one.bonds, other.bonds)
     assert closed_hyperbolic(5, 4, surface="pgl(2,19) #1").attrs["surface"] == "PGL(2,19) #1"
+    assert closed_hyperbolic(3, 7, surface="KLEIN X2").attrs["surface"] == "klein x2"
 
 
 def test_bonds_are_the_same_every_time():

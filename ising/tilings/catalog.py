@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
 from .darts import Quotient
-from .lifts import lift, tower
+from .lifts import MAX_LIFT_GENUS, MAX_LIFT_SITES, lift, tower
 from .projective import projective
 from .relators import tabulated
-from .small_genus import TABLE
 from .surface import injectivity_radius
 
 MAX_SITES = 1_000_000
@@ -64,22 +64,42 @@ def find_size(p: int, q: int, n_sites: int) -> Quotient:
 
 def find_name(p: int, q: int, surface: str) -> Quotient:
     """The map of a name, such as ``"klein"``, ``"PSL(2,13) #2"`` or ``"klein x4"``."""
-    covered = re.fullmatch(r"(.*\S) x(\d+)", surface)
+    if not isinstance(surface, str):
+        raise ValueError(f"surface must be a name such as 'klein' or 'PSL(2,13) #2', got {surface!r}")
+    covered = re.fullmatch(r"(.*\S) x(\d+)", surface, re.IGNORECASE)
     if covered:
         base, factor = find_name(p, q, covered[1]), int(covered[2])
         known = {cover.order // base.order: cover for cover in tower(base, MAX_SITES * q)}
         if factor not in known:
-            factors = ", ".join(f"x{number}" for number in known) or "none: its genus is too large"
-            raise ValueError(f"no lift x{factor} of the {{{p},{q}}} map {base.surface!r}; its lifts: {factors}")
+            raise ValueError(
+                f"no lift x{factor} of the {{{p},{q}}} map {base.surface!r}; its lifts, of at most {MAX_LIFT_SITES} "
+                f"sites and genus {MAX_LIFT_GENUS}: {', '.join(f'x{number}' for number in known) or 'none'}"
+            )
         return lift(base, factor)
-    field = re.fullmatch(r"P[SG]L\(2,(\d{1,3})\) #\d+", surface, re.IGNORECASE)
-    order = int(field[1]) ** 3 if field else max(row.order for row in TABLE)
-    for quotient in quotients(p, q, min(order, MAX_SITES * q)):
+    for quotient in quotients(p, q, MAX_SITES * q):
         if quotient.called(surface):
             return quotient
-    here = [quotient.surface for quotient in quotients(p, q, 3_000)]
-    known_names = f"take one of {', '.join(here)}, ... or a lift such as '{here[0]} x2'" if here else _none_small(p, q)
-    raise ValueError(f"no surface {surface!r} of {{{p},{q}}} is known; {known_names}")
+    raise ValueError(f"no surface {surface!r} of {{{p},{q}}} is known; {_other_names(p, q, surface)}")
+
+
+def _other_names(p: int, q: int, surface: str) -> str:
+    """What to ask for instead of an unknown surface, for error messages."""
+    field = re.match(r"P([SG])L\(2,(\d{1,9})\)", surface, re.IGNORECASE)
+    if field:
+        prime = int(field[2])
+        n_sites = prime * (prime**2 - 1) // (q if field[1] in "Gg" else 2 * q)
+        if n_sites > MAX_SITES:
+            return f"{field[0]} would have {n_sites} sites, more than the limit of {MAX_SITES}"
+    maps = list(quotients(p, q, MAX_SITES * q))
+    if not maps:
+        return _none_small(p, q)
+    names = [name for quotient in maps for name in (quotient.surface, quotient.alias) if name]
+    close = [name for name in names if name.lower().startswith(surface.lower())]
+    close = close or difflib.get_close_matches(surface, names)
+    if close:
+        return f"did you mean {' or '.join(map(repr, close[:3]))}?"
+    several = ", ".join(quotient.surface for quotient in maps[:20])
+    return f"take one of {several}, ... or a lift such as '{names[0]} x2'"
 
 
 def nearest_sizes(p: int, q: int, n_sites: int) -> str:

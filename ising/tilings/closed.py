@@ -27,7 +27,8 @@ def closed_hyperbolic(
 
     V - E + F = 2 - 2g. Among the known maps of exactly `n_sites` sites the one with the largest injectivity radius is
     taken; a tie goes to the first in this order: relator table; PSL(2,l) and PGL(2,l) by prime l and number; towers of
-    double covers ("lifts"), from the largest base to the smallest. A tower stands on the best regular map of each size.
+    double covers ("lifts"), from the largest base to the smallest. A tower stands on the best regular map of each size;
+    it ends at 10,000 sites or genus 2,000, because the time of the search for the best cover grows with its cube.
 
     Parameters
     ----------
@@ -38,8 +39,9 @@ def closed_hyperbolic(
     n_sites
         Number of sites, at most 1,000,000; see `available_sizes` and `map_table`.
     surface
-        Instead of `n_sites`: a name, such as ``"klein"``, ``"macbeath"``, ``"bolza"``, ``"bring"``, ``"T5.3"``, or what
-        ``attrs["surface"]`` of a lattice says, such as ``"PSL(2,13) #2"`` or, for a lift, ``"klein x4"``.
+        Instead of `n_sites`: a name in any capitals, such as ``"klein"``, ``"macbeath"``, ``"bolza"``, ``"bring"``,
+        ``"T5.3"``, or what ``attrs["surface"]`` of a lattice says, such as ``"PSL(2,13) #2"`` or, for a lift,
+        ``"klein x4"``.
     allow_small_radius
         From 1,000 sites on, a map whose injectivity radius is below 2/3 of the best regular map of the same {p,q} with
         no more sites is refused; True admits it with a `SmallRadiusWarning`. Lifts are held to the rule too, but do not

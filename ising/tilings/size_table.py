@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from tqdm.auto import tqdm
 
-from .catalog import best, catalog
+from .catalog import best, catalog, is_simple
 from .closed import available_sizes, map_lattice, radius_objection
 
 
@@ -25,6 +25,9 @@ class MapRow(NamedTuple):
         Whether the sites fall into two classes with all bonds between them.
     admitted
         Whether the radius is large enough to be taken without ``allow_small_radius=True``.
+    n_names
+        Number of surfaces known by name at this size that are simple graphs, this one included; ``"klein"`` and
+        ``"bring"`` are in the families too, as ``"PSL(2,7) #1"`` and ``"PGL(2,5) #1"``, and count twice.
     """
 
     n_sites: int
@@ -34,6 +37,7 @@ class MapRow(NamedTuple):
     second_eigenvalue: float
     bipartite: bool
     admitted: bool
+    n_names: int
 
 
 def map_table(p: int, q: int, n_max: int = 10_000, progress: bool = False) -> list[MapRow]:
@@ -65,10 +69,11 @@ def map_table(p: int, q: int, n_max: int = 10_000, progress: bool = False) -> li
 
     rows = []
     for size in tqdm(available_sizes(p, q, n_max), disable=not progress, desc="maps", leave=False):
-        quotient = best(catalog(p, q, n_max)[size])
+        same_size = catalog(p, q, n_max)[size]
+        quotient, n_names = best(same_size), sum(map(is_simple, same_size))
         lattice = map_lattice(quotient)
         genus, radius, bipartite = (lattice.attrs[key] for key in ("genus", "injectivity_radius", "bipartite"))
         admitted = radius_objection(quotient) is None
         second = second_eigenvalue(lattice)
-        rows.append(MapRow(size, quotient.surface, genus, radius, second, bipartite, admitted))
+        rows.append(MapRow(size, quotient.surface, genus, radius, second, bipartite, admitted, n_names))
     return rows
