@@ -109,6 +109,6 @@ def _pictures(closed: xr.Dataset, free: list[xr.Dataset], formula: xr.Dataset, f
         hyperbolic_figures.gap(data, axes[0])
         hyperbolic_figures.loss(data, axes[1])
     figure.savefig(folder / "free.png", dpi=130)
-    figure = Figure(figsize=(8, 4.2), layout="constrained")
+    figure = Figure(figsize=(7, 6), layout="constrained")
     hyperbolic_figures.residuals(formula, figure.subplots())
     figure.savefig(folder / "formula.png", dpi=130)

@@ -68,7 +68,7 @@ def residuals(formula: xr.Dataset, ax: Axes) -> Axes:
         )  # fmt: skip
     ax.set_xticks(rows, formula.tiling.values)
     ax.set_ylabel(r"predicted $\beta_c$, deviation [%]")
-    ax.legend(frameon=False, fontsize="x-small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    ax.legend(frameon=False, fontsize="x-small", loc="upper center", bbox_to_anchor=(0.5, -0.12))
     return _tidy(ax)
 
 
