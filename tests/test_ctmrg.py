@@ -48,9 +48,10 @@ def test_four_sides_are_the_square_lattice(beta):
     assert state.energy == pytest.approx(onsager_energy(beta), abs=2e-13)
 
 
-@pytest.mark.parametrize("beta", [0.2, 0.33, 0.36, 0.4, 0.8])
-def test_many_sides_are_the_bethe_lattice(beta):
-    state = ctmrg(80, beta)
+@pytest.mark.parametrize("p", [80, 10**6, 10**40])
+@pytest.mark.parametrize("beta", [0.2, 0.33, 0.347, 0.36, 0.4, 0.8])
+def test_many_sides_are_the_bethe_lattice(p, beta):
+    state = ctmrg(p, beta)
     assert state.magnetization == pytest.approx(bethe_magnetization(4, beta), abs=1e-12)
     assert state.energy == pytest.approx(bethe_energy(4, beta), abs=1e-12)
 
@@ -61,7 +62,8 @@ def test_critical_beta_falls_to_that_of_the_bethe_lattice():
     excess = np.array(critical) - bethe_critical_beta(4)
     assert (excess > 0).all()
     assert (np.diff(np.log(excess)) < -1).all()  # a loop of p bonds costs a factor 1/3 a bond
-    assert ctmrg_critical_beta(60) == pytest.approx(bethe_critical_beta(4), abs=2e-10)
+    for many in (60, 10**6, 10**40):
+        assert ctmrg_critical_beta(many) == pytest.approx(bethe_critical_beta(4), abs=2e-10)
 
 
 @pytest.mark.parametrize("p", [5, 7, 10])
@@ -93,6 +95,29 @@ def test_magnetization_sets_in_with_the_mean_field_exponent():
     assert ctmrg(5, ctmrg_critical_beta(5)).magnetization == 0
 
 
+@pytest.mark.parametrize("p", [5, 6, 10])
+def test_next_to_the_critical_point(p):
+    """M = a d^(1/2) (1 - b d), where d has the error 2e-10 of the critical beta; at 0.003 two paths meet."""
+    critical = ctmrg_critical_beta(p)
+    d = np.array([1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 2e-8])
+    amplitude = np.array([ctmrg(p, critical * (1 + step)).magnetization for step in d]) / np.sqrt(d)
+    slope = (amplitude[0] - amplitude[1]) / (d[0] - d[1])
+    error = amplitude / (amplitude[1] + slope * (d - d[1])) - 1
+    assert (np.abs(error) < 2e-10 / d).all()
+    below, above = (ctmrg(p, critical * (1 + step)) for step in (0.003 - 1e-12, 0.003 + 1e-12))
+    assert below.steps < 100 < 2_000 < above.steps
+    expected = above.magnetization * (1 - 1e-12 / 0.003)  # M ~ d^(1/2)
+    assert below.magnetization == pytest.approx(expected, rel=2e-11)
+    assert below.energy == pytest.approx(above.energy, rel=5e-11)  # a slope of 10
+
+
+@pytest.mark.parametrize("d", [1e-3, 1e-5, 1e-7])
+def test_next_to_the_critical_point_of_the_bethe_lattice(d):
+    beta = bethe_critical_beta(4) * (1 + d)
+    assert ctmrg(60, beta).magnetization == pytest.approx(bethe_magnetization(4, beta), rel=1e-13 / d)
+    assert ctmrg(60, beta).energy == pytest.approx(bethe_energy(4, beta), rel=1e-11)
+
+
 def test_infinite_and_zero_temperature():
     for beta, energy, magnetization in ((0.0, 0.0, 0.0), (800.0, -2.0, 1.0)):
         state = ctmrg(5, beta)
@@ -100,7 +125,7 @@ def test_infinite_and_zero_temperature():
     assert ctmrg(5, 1e-4).energy == pytest.approx(-2 * np.tanh(1e-4), rel=1e-12)
 
 
-def test_refusals():
+def test_refusals(monkeypatch):
     for function in (ctmrg_critical_beta, lambda p: ctmrg(p, 0.3)):
         with pytest.raises(ValueError, match="p must be an integer >= 4, got 3"):
             function(3)
@@ -108,8 +133,11 @@ def test_refusals():
         ctmrg(5, -1.0)
     with pytest.raises(ValueError, match="bond_dimension must be an integer >= 1, got 0"):
         ctmrg(5, 0.3, 0)
-    with pytest.raises(ValueError, match=r"did not settle in 20000 steps: go farther from the critical beta, 0\.35726"):
-        ctmrg(5, ctmrg_critical_beta(5) * (1 + 1e-6), 2)
+    with pytest.raises(ValueError, match=r"relative distance 1\.0e-09, .* take 1e-08 or more, or a beta below"):
+        ctmrg(5, ctmrg_critical_beta(5) * (1 + 1e-9))
+    monkeypatch.setitem(ctmrg.__globals__, "MAX_STEPS", 100)
+    with pytest.raises(ValueError, match=r"did not settle in 100 steps: .*0\.440686794, .* 1\.0e-07; 3e-4 is enough"):
+        ctmrg(4, SQUARE_CRITICAL_BETA * (1 + 1e-7), 4)
 
 
 # --- The Bethe lattice -----------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,8 @@ Array = NDArray[np.float64]
 MAX_STEPS = 20_000
 SETTLED = 4e-15  # change per step of the magnetization and of the bond correlation
 TILT = 1e-6  # its square, the error by the nonlinearity, is as small as the rounding error over it
+FOLLOWED = 60  # steps
+NEAR, TOO_NEAR = 3e-3, 1e-8  # relative distances above the critical beta
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class BulkState:
     discarded_weight
         Share of the density matrix lost in the last step.
     steps
-        Rings of faces added until the state was stationary.
+        Rings of faces added until the state was stationary; near the critical beta only those after the last guess.
     """
 
     p: int
@@ -73,7 +76,9 @@ def ctmrg(p: int, beta: float, bond_dimension: int = 8) -> BulkState:
 
     M = sum_s s Tr C_s^4 / Z and <s t> = sum_st s t Tr(P_st C_t^2 P_ts C_s^2) / Z', J = 1. Up to the critical beta every
     boundary gives the same state, and the symmetric one is taken. Above, the number of steps grows as the inverse
-    distance from it.
+    relative distance d from it; for p >= 5 and d < 0.003 the tilt of the symmetric state is found that neither grows nor
+    shrinks, which gives M with a relative error of 1e-13 / d. Excluded is 0 < d < 1e-8, where the critical beta itself
+    is not known well enough. For p = 4 with 24 states the steps suffice down to d = 3e-4, where M is 0.1 % off.
 
     Parameters
     ----------
@@ -87,7 +92,8 @@ def ctmrg(p: int, beta: float, bond_dimension: int = 8) -> BulkState:
     Raises
     ------
     ValueError
-        Bad arguments, or a beta so close above the critical one that 20,000 steps do not settle.
+        Bad arguments, or a beta too close to the critical one: 0 < d < 1e-8; for p = 4 (or one state a ray), where
+        20,000 steps do not settle.
 
     Examples
     --------
@@ -98,11 +104,15 @@ def ctmrg(p: int, beta: float, bond_dimension: int = 8) -> BulkState:
     p, keep = as_integer("p", p, 4), as_integer("bond_dimension", bond_dimension, 1)
     (beta,) = check_beta([beta]).tolist()
     critical = ctmrg_critical_beta(p)
-    state, discarded, steps = _settle(p, beta, keep, symmetric=beta <= critical)
+    distance = beta / critical - 1
+    if p > 4 and keep > 1 and 0 < distance < NEAR:
+        state, discarded, steps = _settle_near(p, beta, keep, distance)
+    else:
+        state, discarded, steps = _settle(p, beta, keep, symmetric=beta <= critical)
     if steps == MAX_STEPS:
         raise ValueError(
             f"beta = {beta} of {{{p},4}} did not settle in {MAX_STEPS} steps: go farther from the critical beta, "
-            f"{critical:.9f}"
+            f"{critical:.9f}, than the relative distance {distance:.1e}; 3e-4 is enough for p = 4"
         )
     magnetization = _magnetization(state) if beta > critical else 0.0
     correlation = _bond_correlation(state)
@@ -147,13 +157,7 @@ def boundary_growth(p: int, beta: float, bond_dimension: int = 8) -> float:
     p, beta, bond_dimension
         As in `ctmrg`; p >= 5, and beta within 4 % of the critical one: farther off M leaves the linear range.
     """
-    fixed, _, _ = _settle(p, beta, bond_dimension, symmetric=True)
-    tilt = np.array([1 + TILT, 1 - TILT])[:, None, None]
-    state, magnetizations = _Environment(tilt * fixed.corner, fixed.row), []
-    for _ in range(60):  # in the first 40 the faster decaying modes die out
-        state, _ = _step(p, beta, bond_dimension, state, symmetric=False)
-        magnetizations.append(_magnetization(state))
-    return float((magnetizations[-1] / magnetizations[-21]) ** (1 / 20))
+    return _follow(p, beta, bond_dimension, _settle(p, beta, bond_dimension, symmetric=True)[0], TILT)[2]
 
 
 # --- The recursion ---------------------------------------------------------------------------------------------------
@@ -175,6 +179,31 @@ def _settle(p: int, beta: float, keep: int, symmetric: bool) -> tuple[_Environme
         change = abs(here[0] - previous[0]) + abs(here[1] - previous[1])
         steps, previous = steps + 1, here
     return state, discarded, steps
+
+
+def _settle_near(p: int, beta: float, keep: int, distance: float) -> tuple[_Environment, float, int]:
+    """As `_settle`, just above the critical beta, where M ~ distance^(1/2) moves slowly and all the rest fast."""
+    if distance < TOO_NEAR:
+        raise ValueError(
+            f"beta = {beta} of {{{p},4}} is above the critical beta by the relative distance {distance:.1e}, which is "
+            f"known no better: take {TOO_NEAR} or more, or a beta below"
+        )
+    fixed, scale = _settle(p, beta, keep, symmetric=True)[0], sqrt(distance)
+    tilt = brentq(
+        lambda tilt: _follow(p, beta, keep, fixed, tilt)[2] - 1, 0.1 * scale, 10 * scale, xtol=1e-15, rtol=1e-14
+    )
+    state, discarded, _ = _follow(p, beta, keep, fixed, tilt)
+    return state, discarded, FOLLOWED
+
+
+def _follow(p: int, beta: float, keep: int, fixed: _Environment, tilt: float) -> tuple[_Environment, float, float]:
+    """`FOLLOWED` steps from a symmetric state, tilted: the state, the weight discarded, the growth of M in a step."""
+    weights = np.array([1 + tilt, 1 - tilt])[:, None, None]
+    state, magnetizations = _Environment(weights * fixed.corner, fixed.row), []
+    for _ in range(FOLLOWED):  # in the first 40 the faster decaying modes die out
+        state, discarded = _step(p, beta, keep, state, symmetric=False)
+        magnetizations.append(_magnetization(state))
+    return state, discarded, float((magnetizations[-1] / magnetizations[-21]) ** (1 / 20))
 
 
 def _step(p: int, beta: float, keep: int, state: _Environment, symmetric: bool) -> tuple[_Environment, float]:
@@ -209,11 +238,23 @@ def _grow(p: int, beta: float, state: _Environment) -> tuple[Array, Array, Array
     corner[:m, :m], corner[m:, m:] = state.corner
     link = corner @ bonds
     link = link / np.linalg.norm(link)
-    grown = bonds @ np.linalg.matrix_power(link, p - 4)
+    grown = bonds @ _power(link, p - 4)
     first = np.repeat(half_bond, m, axis=1)  # (s, ray): from s to the first spin of the ray
     corners = first[:, :, None] * (grown @ link) * first[:, None, :]
     rows = first[:, None, :, None] * grown * first[None, :, None, :]
     return corners, rows, half_bond[:, :, None, None]
+
+
+def _power(matrix: Array, n: int) -> Array:
+    """matrix^n up to a factor, by squaring, scaled all the way: a million sides neither vanish nor overflow."""
+    power = np.eye(len(matrix))
+    while n:
+        if n % 2:
+            power = power @ matrix
+            power = power / np.abs(power).max()
+        matrix = matrix @ matrix
+        matrix, n = matrix / np.abs(matrix).max(), n // 2
+    return power
 
 
 def _magnetization(state: _Environment) -> float:
