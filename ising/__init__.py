@@ -41,6 +41,7 @@ __all__ = [
     "chain",
     "closed_hyperbolic",
     "complete",
+    "correlation_from",
     "correlations",
     "cubic",
     "density_of_states",
@@ -72,6 +73,7 @@ __all__ = [
 LAZY = {
     "FewFamiliesWarning": ".population",
     "FewRoundTripsWarning": ".wang_landau",
+    "correlation_from": ".correlation",
     "correlations": ".correlation",
     "density_of_states": ".wang_landau",
     "eigenmode_correlation_length": ".correlation",

@@ -1,4 +1,4 @@
-"""Correlations without momentum: C(r) by distance along bonds, and the eigenmode proxy for a correlation length."""
+"""Correlations without momentum: C(r) by distance along bonds, C(i, j) from one site, and the eigenmode proxy."""
 
 from __future__ import annotations
 
@@ -37,10 +37,11 @@ def correlations(
         Any lattice; pairs that no path joins belong to no r.
     spins
         (..., n_sites), +1 and -1, such as ``data.configurations`` or ``data.spins``, whose other dimensions stay. The
-        axes of a plain array are taken for the last of (beta, chain, configuration).
+        axes of a plain array are taken for the last of (beta, chain, configuration). Spins do not say which lattice
+        they belong to: only the number of sites is checked.
     sites
-        Both ends lie in this part of the lattice: (n_sites,) bool, or site numbers; distances stay those of the whole
-        lattice. Boundary-boundary and bulk-bulk correlations of an open tiling, for example.
+        Both ends lie in this part of the lattice: (n_sites,) bool, or site numbers, each once; distances stay those of
+        the whole lattice. Boundary-boundary and bulk-bulk correlations of an open tiling, for example.
     sources
         Number of sources; by default all up to 1,024 sites, else 64.
     seed
@@ -54,7 +55,7 @@ def correlations(
     Raises
     ------
     ValueError
-        If spins do not fit the lattice or are not +-1, or sites or sources are none or too many.
+        If spins do not fit the lattice or are not +-1, sites are none, repeated or out of range, or sources too many.
 
     Examples
     --------
@@ -83,6 +84,49 @@ def correlations(
         coords | {"distance": distance},
         {"lattice": lattice.name, "sources": len(chosen), "seed": seed},
     )
+
+
+def correlation_from(lattice: Lattice, spins: ArrayLike | xr.DataArray, site: int = 0) -> xr.DataArray:
+    """C(i, j) = <s_i s_j> for one site i and every site j, without subtraction of <s_i> <s_j>.
+
+    On an open patch site 0 is the centre (the first site of the central face), and C(0, j) makes a picture with
+    ``analysis.plots.disk``.
+
+    Parameters
+    ----------
+    lattice
+        Any lattice.
+    spins
+        As for `correlations`; a dimension ``configuration`` is averaged over, the others stay, so that the spread over
+        ``chain`` gives the error.
+    site
+        The site i.
+
+    Returns
+    -------
+    xarray.DataArray
+        ``correlation`` (..., site).
+
+    Raises
+    ------
+    ValueError
+        If spins do not fit the lattice or are not +-1, or there is no such site.
+
+    Examples
+    --------
+    >>> from ising import chain
+    >>> correlation_from(chain(4), [[1, 1, 1, -1], [1, 1, -1, -1]]).values.tolist()
+    [1.0, 1.0, 0.0, -1.0]
+    """
+    import xarray as xr
+
+    if as_integer("site", site, 0) >= lattice.n_sites:
+        raise ValueError(f"site must be a number in [0, {lattice.n_sites}), got {site}")
+    dims, shape, coords, flat = _as_rows(lattice, spins)
+    products = xr.DataArray((flat * flat[:, [site]]).reshape(*shape, -1), coords, (*dims, "site"), "correlation")
+    words = {"long_name": "correlation with one site", "units": "1", "formula": "<s_i s_j>"}
+    mean = products.mean("configuration" if "configuration" in dims else [])
+    return mean.assign_attrs(words, lattice=lattice.name, from_site=site)
 
 
 def eigenmode_correlation_length(lattice: Lattice, spins: ArrayLike | xr.DataArray) -> xr.Dataset:
@@ -170,6 +214,10 @@ def _mask(lattice: Lattice, sites: ArrayLike | None) -> NDArray[np.bool_]:
         )
     if not mask.any():
         raise ValueError("sites must name at least one site, got none")
+    if given.dtype != np.bool_ and mask.sum() < given.size:
+        raise ValueError(
+            f"sites must name every site once, got {given.size} numbers for {mask.sum()} sites; a mask must be bool"
+        )
     return mask
 
 

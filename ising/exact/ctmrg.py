@@ -76,8 +76,8 @@ def ctmrg(p: int, beta: float, bond_dimension: int = 8) -> BulkState:
 
     M = sum_s s Tr C_s^4 / Z and <s t> = sum_st s t Tr(P_st C_t^2 P_ts C_s^2) / Z', J = 1. Up to the critical beta every
     boundary gives the same state, and the symmetric one is taken. Above, the number of steps grows as the inverse
-    relative distance d from it; for p >= 5 and d < 0.003 the tilt of the symmetric state is found that neither grows nor
-    shrinks, which gives M with a relative error of 1e-13 / d. Excluded is 0 < d < 1e-8, where the critical beta itself
+    relative distance d from it; for p >= 5 and d < 0.003 a root finder takes the tilt of the symmetric state that
+    stays, and M has a relative error of 1e-13 / d. Excluded is 0 < d < 1e-8, where the critical beta itself
     is not known well enough. For p = 4 with 24 states the steps suffice down to d = 3e-4, where M is 0.1 % off.
 
     Parameters
