@@ -39,13 +39,14 @@ def disk(
     Parameters
     ----------
     coordinates
-        (n_sites, 2) points inside the unit disk.
+        (n_sites, 2) real points inside the unit disk, ``lattice.coordinates``.
     values
-        (n_sites,) numbers: spins +1 and -1 have a map of two colours, anything else (such as the correlation with the
-        central site) a continuous one.
+        (n_sites,) finite real numbers: spins +1 and -1 have a map of two colours, anything else (such as the
+        correlation with the central site) a continuous one.
     bonds
-        (n_bonds, 2) pairs of sites. With them a site is the cell of the points closest to it, bounded by geodesics;
-        without them a dot that shrinks towards the rim as all lengths do.
+        (n_bonds, 2) pairs of sites, two of them at least neighbours round a corner of a face. With them a site is the
+        cell of the points closest to it, bounded by geodesics; without them a dot that shrinks towards the rim as all
+        lengths do.
     ax
         Axes to draw on; a new figure's by default.
     walls, edges
@@ -58,11 +59,10 @@ def disk(
     Raises
     ------
     ValueError
-        Shapes that do not fit, points outside the disk, walls or edges without bonds.
+        Shapes that do not fit, numbers that are not real and finite, points outside the disk, bonds that are not those
+        of a {p,q}, walls or edges without bonds.
     """
-    points, numbers, pairs = _checked(coordinates, values, bonds)
-    if pairs is None and (walls or edges):
-        raise ValueError("walls and edges need bonds; pass bonds=lattice.bonds")
+    points, numbers, pairs = _checked(coordinates, values, bonds, walls or edges)
     ax = _empty_disk(ax)
     if cmap is None and norm is None and np.isin(numbers, (-1, 1)).all():
         cmap, norm = SPINS, Normalize(-1, 1)
@@ -93,6 +93,7 @@ def animate_disk(
     ax: Axes | None = None,
     *,
     interval: int = 100,
+    walls: bool = False,
     **style: Any,
 ) -> FuncAnimation:
     """A film of (n_frames, n_sites) values; in a notebook ``IPython.display.HTML(film.to_jshtml())`` plays it.
@@ -105,25 +106,35 @@ def animate_disk(
         (n_frames, n_sites) values, such as ``data.configurations`` of one chain.
     interval
         Milliseconds a frame.
+    walls
+        Draw the domain walls of every frame.
     **style
-        `cmap`, `norm` and `label` of `disk`.
+        `edges`, `cmap`, `norm` and `label` of `disk`.
     """
-    values = np.asarray(frames)
+    values = _real("frames", frames)
     if values.ndim != 2 or len(values) == 0:
         raise ValueError(f"frames must have shape (n_frames, n_sites), got {values.shape}")
-    points, _, pairs = _checked(coordinates, values[0], bonds)
+    points, _, pairs = _checked(coordinates, values[0], bonds, walls)
     if "norm" not in style and "cmap" not in style and np.isin(values, (-1, 1)).all():
         style.update(cmap=SPINS, norm=Normalize(-1, 1))
     style["norm"] = style.get("norm") or Normalize(values.min(), values.max())
     ax = disk(coordinates, values[0], bonds, ax, **style)
     painted = [artist for artist in ax.collections if artist.get_array() is not None]
     chosen = [slice(None)] if pairs is None else [sites for sites, _ in _by_extent(points)]
+    sides = []
+    if walls and pairs is not None:
+        drawn = _draw_arcs(ax, _Shape.of(points, pairs).side, points, pairs, WALL, 2.2)
+        sides = [(lines, pairs[rows].T, widths) for lines, rows, widths in drawn]
 
     def show(frame: int) -> list[Collection]:
+        now = values[frame]
         for collection, sites in zip(painted, chosen):
-            collection.set_array(values[frame][sites])
-        return painted
+            collection.set_array(now[sites])
+        for lines, (first, second), widths in sides:
+            lines.set_linewidth(np.where(now[first] != now[second], widths, 0.0).tolist())
+        return list(ax.collections)
 
+    show(0)
     return FuncAnimation(cast(Figure, ax.figure), show, frames=len(values), interval=interval, blit=True)
 
 
@@ -140,12 +151,19 @@ class _Shape:
 
     @classmethod
     def of(cls, points: NDArray[np.complex128], pairs: NDArray[np.integer]) -> _Shape:
-        q = int(np.bincount(pairs.ravel()).max())
-        inner = pairs[np.abs(points[pairs]).max(axis=1).argmin()]
-        edge = abs(_seen(points[inner[0]], points[inner[1]]))  # tanh(e / 2)
+        site = np.lexsort((np.abs(points), -np.bincount(pairs.ravel(), minlength=points.size)))[0]
+        neighbors = _seen(points[site], points[pairs[:, ::-1][pairs == site]])
+        angles = np.sort(np.angle(neighbors))
+        turn = 2 * np.pi / np.diff(angles, append=angles[0] + 2 * np.pi).min()
+        q, edge = round(turn), np.abs(neighbors).max()  # tanh(e / 2)
+        cosine = np.sin(np.pi / q) / np.sqrt(1 - edge * edge)  # of pi / p
+        sides = np.pi / np.arccos(min(cosine, 1 - 1e-12))
+        if q < 3 or abs(turn - q) > 1e-4 * q or cosine >= 1 or abs(sides - round(sides)) > 0.01 * sides:
+            raise ValueError(
+                "bonds must be those of a hyperbolic {p,q}, with two neighbours of a site side by side; without bonds= "
+                "the sites are dots"
+            )
         corner = edge / np.cos(np.pi / q)  # tanh of the distance to a corner; the side halves the bond at a right angle
-        if q < 3 or not corner < 1:
-            raise ValueError("bonds must be those of a hyperbolic {p,q}, with all q neighbours of one site present")
         radius = corner / (1 + np.sqrt(1 - corner * corner))
         return cls(q, radius * np.exp(1j * np.pi / q * np.array([-1, 1])), np.array([0, edge]))
 
@@ -198,7 +216,9 @@ def _draw_arcs(
     pairs: NDArray[np.integer],
     color: str,
     width: float,
-) -> None:
+) -> list[tuple[LineCollection, NDArray[np.int64], NDArray[np.float64]]]:
+    """Lines in groups of like size, each with the numbers of its pairs and their widths."""
+    drawn = []
     start = points[pairs[:, 0]]
     toward = _seen(start, points[pairs[:, 1]])
     toward /= np.abs(toward)
@@ -207,6 +227,8 @@ def _draw_arcs(
         widths = width * np.sqrt(1 - np.abs(start[rows]) ** 2)
         lines = LineCollection(_plane(arcs), linewidths=widths, colors=color, capstyle="round", zorder=3)
         ax.add_collection(lines, autolim=False)
+        drawn.append((lines, rows, widths))
+    return drawn
 
 
 def _dots(ax: Axes, points: NDArray[np.complex128]) -> Collection:
@@ -233,15 +255,30 @@ def _empty_disk(ax: Axes | None) -> Axes:
 
 
 def _checked(
-    coordinates: ArrayLike, values: ArrayLike, bonds: ArrayLike | None
+    coordinates: ArrayLike, values: ArrayLike, bonds: ArrayLike | None, lines: bool
 ) -> tuple[NDArray[np.complex128], NDArray[np.float64], NDArray[np.integer] | None]:
-    plane, numbers = np.asarray(coordinates, dtype=np.float64), np.asarray(values)
+    plane, numbers = _real("coordinates", coordinates), _real("values", values)
     if plane.ndim != 2 or plane.shape[1] != 2 or len(plane) < 2 or numbers.shape != (len(plane),):
         raise ValueError(f"coordinates (n_sites, 2) and values (n_sites,) needed, got {plane.shape}, {numbers.shape}")
     points = plane[:, 0] + 1j * plane[:, 1]
     if not (np.abs(points) < 1).all():
         raise ValueError(f"coordinates must lie inside the unit disk, got |z| up to {np.abs(points).max()}")
-    pairs = None if bonds is None else np.asarray(bonds)
-    if pairs is not None and (pairs.ndim != 2 or pairs.shape[1] != 2 or len(pairs) == 0):
-        raise ValueError(f"bonds must have shape (n_bonds, 2), got {pairs.shape}")
+    if bonds is None:
+        if lines:
+            raise ValueError("walls and edges need bonds; pass bonds=lattice.bonds")
+        return points, numbers, None
+    pairs = np.asarray(bonds)
+    if pairs.dtype.kind not in "iu" or pairs.ndim != 2 or pairs.shape[1] != 2 or len(pairs) == 0:
+        raise ValueError(f"bonds must be integers of shape (n_bonds, 2), got {pairs.dtype} of shape {pairs.shape}")
+    if pairs.min() < 0 or pairs.max() >= len(points):
+        raise ValueError(f"bonds must name sites 0 to {len(points) - 1}, got {pairs.min()} to {pairs.max()}")
     return points, numbers, pairs
+
+
+def _real(name: str, given: ArrayLike) -> NDArray[Any]:
+    array = np.asarray(given)
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"{name} must be real numbers, got {array.dtype} of shape {array.shape}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite, got {np.sum(~np.isfinite(array))} NaN or infinite of {array.size}")
+    return array

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 
@@ -66,6 +67,51 @@ def test_a_film_shows_its_frames():
     assert film.to_jshtml().count("data:image/png;base64") == 3  # as a notebook plays it, without an encoder
 
 
+def test_a_film_moves_its_walls():
+    frames = np.stack([SPINS, -SPINS, np.where(PATCH.coordinates[:, 1] > 0, 1, -1), np.ones_like(SPINS)])
+    ax = axes()
+    film = plots.animate_disk(PATCH.coordinates, frames, PATCH.bonds, ax, walls=True)
+    sites = PATCH.coordinates @ [1, 1j]
+    for frame, spins in enumerate(frames):
+        if frame:
+            film._func(frame)  # the first is there from the start
+        lines = [c for c in ax.collections if isinstance(c, LineCollection)]
+        shown = [s for c in lines for s, width in zip(c.get_segments(), c.get_linewidth(), strict=True) if width > 0]
+        unlike = spins[PATCH.bonds[:, 0]] != spins[PATCH.bonds[:, 1]]
+        assert len(shown) == unlike.sum()
+        if len(shown):  # every wall lies as far from the one site as from the other, and the two are unlike
+            middle = np.array([segment[len(segment) // 2] for segment in shown]) @ [1, 1j]
+            one, other = np.argsort(ising.disk.distance(middle[:, None], sites), axis=1)[:, :2].T
+            assert (spins[one] != spins[other]).all()
+    assert not unlike.any()
+    still = plots.disk(PATCH.coordinates, frames[2], PATCH.bonds, axes(), walls=True)
+    film._func(2)
+    assert np.abs(painted(ax) - painted(still)).max() == 0
+    film._func(1)
+    assert np.abs(painted(ax) - painted(still)).max() > 100  # control
+
+
+def painted(ax):
+    for artist in ax.collections:
+        artist.set_animated(False)
+    ax.set_position([0, 0, 1, 1])
+    canvas = FigureCanvasAgg(ax.figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba()).astype(int)
+
+
+@pytest.mark.parametrize(("p", "q", "layers"), [(5, 4, 1), (7, 3, 1), (4, 5, 1), (3, 7, 1)])
+def test_cells_of_a_patch_without_a_complete_site(p, q, layers):
+    """The central face, with those that share a side or corner: its cells are those of a larger patch."""
+    small = ising.hyperbolic(p, q, layers, "cell", trim=True)
+    large = ising.hyperbolic(p, q, 2, "cell")
+    drawn = [plots.disk(part.coordinates, part.layer, part.bonds, axes()) for part in (small, large)]
+    one, other = (np.concatenate(cells(ax))[:p].ravel() for ax in drawn)
+    assert small.degree.max() < q or p == 3
+    assert one.size == other.size == p * q * 12
+    assert np.abs(one[:, None] - other).min(axis=1).max() < 1e-9
+
+
 def test_dots_shrink_towards_the_rim():
     ax = plots.disk(PATCH.coordinates, PATCH.layer, ax=axes(), label="layer")
     dots = ax.collections[0]
@@ -79,9 +125,30 @@ def test_dots_shrink_towards_the_rim():
         ((PATCH.coordinates, SPINS[:-1]), {}, "n_sites"),
         ((PATCH.coordinates + 1, SPINS), {}, "inside the unit disk"),
         ((PATCH.coordinates, SPINS), {"walls": True}, "need bonds"),
-        ((PATCH.coordinates, SPINS, [0, 1]), {}, "n_bonds, 2"),
+        ((PATCH.coordinates, SPINS, [0, 1]), {}, r"integers of shape \(n_bonds, 2\), got int64 of shape \(2,\)"),
+        ((PATCH.coordinates, SPINS, PATCH.bonds + 0.0), {}, r"got float64 of shape \(135, 2\)"),
+        ((PATCH.coordinates, SPINS, PATCH.bonds - 1), {}, "name sites 0 to 114, got -1 to 113"),
+        ((PATCH.coordinates, SPINS, PATCH.bonds + 1), {}, "name sites 0 to 114, got 1 to 115"),
+        ((PATCH.coordinates, SPINS, PATCH.bonds[:1]), {}, "without bonds= the sites are dots"),
+        ((PATCH.coordinates / 2, SPINS, PATCH.bonds), {}, "bonds must be those of a hyperbolic"),
+        ((PATCH.positions.z, SPINS), {}, r"coordinates must be real numbers, got complex128 of shape \(115,\)"),
+        ((PATCH.coordinates, PATCH.positions.z), {}, r"values must be real numbers, got complex128 of shape \(115,\)"),
+        ((PATCH.coordinates, SPINS.astype(str)), {}, "values must be real numbers, got <U"),
+        (
+            (PATCH.coordinates, np.where(SPINS > 0, np.nan, 1)),
+            {},
+            "values must be finite, got .* NaN or infinite of 115",
+        ),
     ],
 )
 def test_bad_input_is_named(arguments, options, message):
     with pytest.raises(ValueError, match=message):
         plots.disk(*arguments, ax=axes(), **options)
+
+
+def test_bad_films_are_named():
+    for frames, message in ((SPINS, "n_frames, n_sites"), (np.full((2, 115), np.nan), "frames must be finite")):
+        with pytest.raises(ValueError, match=message):
+            plots.animate_disk(PATCH.coordinates, frames, PATCH.bonds, axes())
+    with pytest.raises(ValueError, match="walls and edges need bonds"):
+        plots.animate_disk(PATCH.coordinates, SPINS[None], None, axes(), walls=True)
