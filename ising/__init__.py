@@ -17,15 +17,6 @@ from .lattice import Lattice, from_bonds, from_networkx
 from .model import IsingModel, edwards_anderson, ferromagnet, from_matrix, hopfield, sherrington_kirkpatrick
 from .sample import sample, sample_sizes
 from .schedule import Schedule
-from .tilings import (
-    SmallRadiusWarning,
-    automorphisms,
-    available_sizes,
-    closed_hyperbolic,
-    disk,
-    hyperbolic,
-    map_table,
-)
 
 __version__ = version("ceas-physics")
 
@@ -63,9 +54,11 @@ __all__ = [
     "sample",
     "sample_sizes",
     "sherrington_kirkpatrick",
+    "spectrum",
     "square",
     "temperature_ladder",
     "thermodynamics_from",
+    "tilings",
     "triangular",
 ]
 
@@ -73,22 +66,31 @@ __all__ = [
 LAZY = {
     "FewFamiliesWarning": ".population",
     "FewRoundTripsWarning": ".wang_landau",
+    "SmallRadiusWarning": ".tilings",
+    "automorphisms": ".tilings",
+    "available_sizes": ".tilings",
+    "closed_hyperbolic": ".tilings",
     "correlation_from": ".correlation",
     "correlations": ".correlation",
     "density_of_states": ".wang_landau",
+    "disk": ".tilings",
     "eigenmode_correlation_length": ".correlation",
     "exact": ".exact",
+    "hyperbolic": ".tilings",
+    "map_table": ".tilings",
     "population_annealing": ".population",
+    "spectrum": ".spectrum",
     "thermodynamics_from": ".wang_landau",
+    "tilings": ".tilings",
 }
 
 
 def __getattr__(name: str) -> Any:
-    """Load what needs scipy.special or xarray on first use: they take longer to import than all the rest."""
+    """Load on first use what most runs do without, or what needs scipy or xarray: they take long to import."""
     if name not in LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = import_module(LAZY[name], __name__)
-    return module if name == "exact" else getattr(module, name)
+    return module if LAZY[name] == f".{name}" else getattr(module, name)
 
 
 def __dir__() -> list[str]:
