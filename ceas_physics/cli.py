@@ -168,7 +168,7 @@ def _write_scaling(parts: list[Any], raw: dict[str, Any], folder: Path, options:
 
 
 def _hyperbolic(options: argparse.Namespace) -> None:
-    from . import hyperbolic
+    from .transitions import hyperbolic
 
     plan = hyperbolic.QUICK if options.quick else hyperbolic.Plan()
     print(hyperbolic.run(options.out, plan, options.seed, _bars(options)))
@@ -187,7 +187,7 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _heads(options: argparse.Namespace) -> None:
-    from .head_report import report
+    from .heads.report import report
 
     sizes = {"passages": options.passages, "length": options.length, "seed": options.seed}
     print(report(options.model, options.out, options.text, _bars(options), control=not options.no_control, **sizes))
@@ -220,7 +220,7 @@ def _bench(options: argparse.Namespace) -> None:
 
 
 def _literature(options: argparse.Namespace) -> None:
-    from . import literature
+    from .transitions import literature
 
     if options.out:
         check_file(options.out)

@@ -29,7 +29,7 @@ from . import attention
 from .provenance import versions
 from .spin_corridor import CORRIDOR, Corridor, site_corridor, site_entropy, total_corridor
 from .thermostat import zeta
-from .trace import head_scores
+from .training.trace import head_scores
 
 __all__ = [
     "Corridor",

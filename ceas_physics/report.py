@@ -24,8 +24,8 @@ from ising.streams import check_seed
 from . import attention, corridor, page
 from .folders import new_folder
 from .thermostat import Thermostat
-from .trace import head_scores
 from .training import train
+from .training.trace import head_scores
 
 HYPERBOLIC_BETA_C = 0.3572605  # {5,4}, corner transfer matrix; only centres the beta windows
 VISIBLE_KEYS = 64

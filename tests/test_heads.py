@@ -9,7 +9,7 @@ from model_files import BERT, LLAMA, random_parameters, write_bert, write_llama
 
 from ceas_physics import attention, heads
 from ceas_physics.cli import main
-from ceas_physics.head_measure import Head, measure_head
+from ceas_physics.heads.single import Head, measure_head
 from ceas_physics.models import Llama
 
 CAUSAL = np.tri(48, dtype=bool)

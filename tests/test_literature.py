@@ -8,10 +8,10 @@ from scipy import stats
 
 import analysis
 import ising
-from ceas_physics import cli, literature
-from ceas_physics.flat_transitions import Ferromagnet, anomalous_dimension, sample_ferromagnet
-from ceas_physics.glass_fit import NU, fit_glass
-from ceas_physics.glass_transition import (
+from ceas_physics import cli
+from ceas_physics.transitions import literature
+from ceas_physics.transitions.flat import Ferromagnet, anomalous_dimension, sample_ferromagnet
+from ceas_physics.transitions.glass import (
     BINS,
     TEMPERATURES,
     GlassMoments,
@@ -20,6 +20,7 @@ from ceas_physics.glass_transition import (
     drift,
     sample_glass,
 )
+from ceas_physics.transitions.glass_fit import NU, fit_glass
 
 pytestmark = pytest.mark.filterwarnings("ignore::analysis.ScalingWarning")
 

@@ -68,9 +68,9 @@ def test_no_gain_does_not_move():
 
 
 def test_wrong_sign_runs_away(monkeypatch):
-    from ceas_physics import thermostat
+    from ceas_physics.thermostat import controller
 
-    monkeypatch.setattr(thermostat, "newton_step", lambda *arguments: -newton_step(*arguments))
+    monkeypatch.setattr(controller, "newton_step", lambda *arguments: -newton_step(*arguments))
     table = settle(score_rows("normal", 2.5), Thermostat(), D_K)
     assert last_error(table) > 0.5
     np.testing.assert_allclose(table.beta[-1], 0.25 * UNIT)

@@ -9,8 +9,8 @@ import xarray as xr
 from ceas_physics import attention
 from ceas_physics.text import corpus, default_text, encode
 from ceas_physics.thermostat import Thermostat
-from ceas_physics.trace import head_scores
 from ceas_physics.training import observe, train
+from ceas_physics.training.trace import head_scores
 from ceas_physics.transformer import (
     TransformerConfig,
     flatten,

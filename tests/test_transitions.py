@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 import ising
-from ceas_physics import closed_transitions, curvature_formula, free_boundary, hyperbolic
+from ceas_physics.transitions import closed_maps, curvature_formula, free_boundary, hyperbolic
 from ising.exact import bethe_critical_beta, ctmrg, ctmrg_critical_beta, dual_beta, dual_bond_correlation
 
 BETA_F, R_0, RATE, AMPLITUDE = 0.53, 0.7, 3.0, 0.8
@@ -61,7 +61,7 @@ def test_a_useless_error_decides_nothing():
 @pytest.mark.parametrize("plan", [hyperbolic.Plan(), hyperbolic.QUICK])
 def test_every_tiling_of_a_plan_has_its_maps(plan):
     for p, q in plan.tilings:
-        assert len({lattice.n_sites for lattice in closed_transitions.maps(p, q, plan.largest)}) >= 3
+        assert len({lattice.n_sites for lattice in closed_maps.maps(p, q, plan.largest)}) >= 3
 
 
 def test_first_guess_is_the_dual_of_the_bethe_value():
@@ -96,7 +96,7 @@ def test_the_free_transition(p, q, layers, known):
 
 
 def test_closed_maps_agree_with_corner_transfer_matrices():
-    closed = closed_transitions.measure([(5, 4)], largest=7_000, draws=1_000, seed=2, progress=False)
+    closed = closed_maps.measure([(5, 4)], largest=7_000, draws=1_000, seed=2, progress=False)
     deviation = float(closed.beta_c[0]) - ctmrg_critical_beta(5)
     assert abs(deviation) < 3 * float(closed.beta_c_error[0])
     assert float(closed.beta_c_error[0]) < 1e-3
@@ -104,14 +104,14 @@ def test_closed_maps_agree_with_corner_transfer_matrices():
 
 
 def test_maps_of_a_measurement():
-    maps = closed_transitions.maps(5, 4, 9_000)
+    maps = closed_maps.maps(5, 4, 9_000)
     assert [lattice.n_sites for lattice in maps] == [1710, 1710, 3720, 3720, 6090, 6090, 8610]  # not 8610 of radius 3
     with pytest.raises(ValueError, match="3 are needed"):
-        closed_transitions.maps(5, 4, 2_000)
+        closed_maps.maps(5, 4, 2_000)
 
 
 def transitions(law):
-    pairs = closed_transitions.TILINGS
+    pairs = closed_maps.TILINGS
     beta_c = [law(p, q) for p, q in pairs]
     coords = {"tiling": [str(pair) for pair in pairs], "p": ("tiling", [p for p, _ in pairs])}
     coords["q"] = ("tiling", [q for _, q in pairs])

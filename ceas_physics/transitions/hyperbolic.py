@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 
 from ising.exact import dual_beta
 
-from . import closed_transitions, curvature_formula, free_boundary, hyperbolic_figures
-from .folders import Contents, new_folder
-from .provenance import stamp
+from ..folders import Contents, new_folder
+from ..provenance import stamp
+from . import closed_maps, curvature_formula, figures, free_boundary
 
 OPEN = ((4, 5), (7, 3))
 CONTENTS = Contents(r"(closed|formula|free_\d+_\d+)\.nc|(closed|formula|free)\.png", "closed.nc", b"ceas-physics")
@@ -24,7 +24,7 @@ AGREEMENT, UNDECIDED = 0.03, 0.06  # relative: what passes beside two errors, tw
 class Plan:
     """How much work a measurement does."""
 
-    tilings: tuple[tuple[int, int], ...] = closed_transitions.TILINGS
+    tilings: tuple[tuple[int, int], ...] = closed_maps.TILINGS
     largest: int = 60_000
     draws: int = 2_000
     layers: tuple[tuple[int, ...], ...] = ((4, 5, 6, 7, 8, 9), (10, 12, 14, 16, 18, 20))
@@ -37,7 +37,7 @@ QUICK = Plan(((5, 4), (6, 4), (3, 7)), 7_000, 2_000, ((3, 4, 5, 6, 7), (6, 8, 10
 def run(out: Path, plan: Plan, seed: int, progress: bool) -> str:
     """Measure, write tables and pictures to the folder `out`, and return the summary in words."""
     with new_folder(out, CONTENTS) as folder:
-        closed = closed_transitions.measure(plan.tilings, plan.largest, plan.draws, seed, progress)
+        closed = closed_maps.measure(plan.tilings, plan.largest, plan.draws, seed, progress)
         patches = [
             free_boundary.measure(p, q, layers, plan.open_draws, seed, progress)
             for (p, q), layers in zip(OPEN, plan.layers)
@@ -102,13 +102,13 @@ def _free_lines(data: xr.Dataset) -> list[str]:
 
 def _pictures(closed: xr.Dataset, free: list[xr.Dataset], formula: xr.Dataset, folder: Path) -> None:
     figure = Figure(figsize=(6.4, 4.2), layout="constrained")
-    hyperbolic_figures.transitions(closed, figure.subplots())
+    figures.transitions(closed, figure.subplots())
     figure.savefig(folder / "closed.png", dpi=130)
     figure = Figure(figsize=(10, 7.5), layout="constrained")
     for axes, data in zip(figure.subplots(len(free), 2), free):
-        hyperbolic_figures.gap(data, axes[0])
-        hyperbolic_figures.loss(data, axes[1])
+        figures.gap(data, axes[0])
+        figures.loss(data, axes[1])
     figure.savefig(folder / "free.png", dpi=130)
     figure = Figure(figsize=(7, 6), layout="constrained")
-    hyperbolic_figures.residuals(formula, figure.subplots())
+    figures.residuals(formula, figure.subplots())
     figure.savefig(folder / "formula.png", dpi=130)

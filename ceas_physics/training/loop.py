@@ -16,11 +16,10 @@ from tqdm.auto import tqdm
 from ising.integers import as_integer
 from ising.streams import check_seed
 
-from . import attention
-from .text import Corpus, corpus
-from .thermostat import Controller, Thermostat, initial_beta
-from .trace import measure_heads, projection_norms, spread_sequences, trace, unscaled_scores
-from .transformer import (
+from .. import attention
+from ..text import Corpus, corpus
+from ..thermostat import Controller, Thermostat, initial_beta
+from ..transformer import (
     Layer,
     TransformerConfig,
     cross_entropy,
@@ -30,6 +29,7 @@ from .transformer import (
     loss_and_gradient,
     unflatten,
 )
+from .trace import measure_heads, projection_norms, spread_sequences, trace, unscaled_scores
 
 RECORD_EVERY = 64  # steps
 MEASURED_SEQUENCES = 8  # validation sequences on which the heads are measured

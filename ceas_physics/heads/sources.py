@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .models import Bert, Llama
-from .models.layer import grouped_scores
-from .text import read_text
+from ..models import Bert, Llama
+from ..models.layer import grouped_scores
+from ..text import read_text
 
 PART = 8  # passages that go through a layer together
 LEAST_LENGTH = 16  # tokens of a passage: fewer leave too few rows with 8 visible keys

@@ -20,10 +20,10 @@ from tqdm.auto import tqdm
 
 from ising.streams import check_seed
 
-from .head_measure import KINDS, Head, measure_head
-from .head_sources import ModelOnText, QueriesKeys, Scores, read_passages
-from .models import Bert, Llama, load
-from .provenance import versions
+from ..models import Bert, Llama, load
+from ..provenance import versions
+from .single import KINDS, Head, measure_head
+from .sources import ModelOnText, QueriesKeys, Scores, read_passages
 
 __all__ = ["QueriesKeys", "Scores", "flat_table", "measure", "summary"]
 

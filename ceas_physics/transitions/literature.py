@@ -11,11 +11,11 @@ import numpy as np
 
 import ising
 
-from . import closed_transitions
-from .bench import machine
-from .flat_transitions import Ferromagnet, sample_ferromagnet, transition
+from ..bench import machine
+from . import closed_maps
+from .flat import Ferromagnet, sample_ferromagnet, transition
+from .glass import GlassMoments, GlassSize, drift, sample_glass
 from .glass_fit import NU, NU_ERROR, fit_glass
-from .glass_transition import GlassMoments, GlassSize, drift, sample_glass
 
 MARKS = ("<!-- literature -->", "<!-- /literature -->")
 TOLERANCE = 2.0  # combined errors of ours and the literature
@@ -167,7 +167,7 @@ class Comparison:
 def compare(plan: Plan = FULL, seed: int = 0, progress: bool = True) -> Comparison:
     """Measure every critical point of the table.
 
-    Ferromagnets: `flat_transitions.transition`; closed {5,4} maps: the joint mean-field fit; the glass: `fit_glass`.
+    Ferromagnets: `flat.transition`; closed {5,4} maps: the joint mean-field fit; the glass: `fit_glass`.
 
     Parameters
     ----------
@@ -223,7 +223,7 @@ def _flat_rows(system: str, plan: Ferromagnet, seed: int, progress: bool) -> lis
 
 
 def _closed_row(plan: Plan, seed: int, progress: bool) -> Row:
-    fit = closed_transitions.measure(((5, 4),), plan.largest, plan.draws, seed, progress).isel(tiling=0)
+    fit = closed_maps.measure(((5, 4),), plan.largest, plan.draws, seed, progress).isel(tiling=0)
     known = Known(float(ising.exact.ctmrg_critical_beta(5)), 0.0, "corner transfer matrices, `ising.exact`")
     value, error, shift = (float(fit[name]) for name in ("beta_c", "beta_c_error", "beta_c_shift"))
     return Row("closed", "beta_c", value, error, shift, known, CLOSED_ASKED * known.value)

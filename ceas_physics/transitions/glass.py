@@ -11,7 +11,7 @@ from tqdm.auto import tqdm
 
 import ising
 
-from .closed_transitions import derived_seed
+from .closed_maps import derived_seed
 
 Array = NDArray[np.float64]
 

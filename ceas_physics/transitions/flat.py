@@ -16,7 +16,7 @@ from analysis.resampling import jackknife_error
 from analysis.scaling import LOWEST_P
 from analysis.thermodynamics import evaluate
 
-from .closed_transitions import derived_seed
+from .closed_maps import derived_seed
 
 CHAINS, POINTS, WARMUP = 16, 7, 100
 

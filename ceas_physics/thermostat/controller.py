@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from ising.integers import as_integer
 
-from . import attention
+from .. import attention
 
 EPSILON = 1e-12  # keeps the Newton step finite for a frozen head; far below any beta Var_p[s] that matters
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import least_squares
 
-from .glass_transition import TEMPERATURES, Array, GlassMoments, curves
+from .glass import TEMPERATURES, Array, GlassMoments, curves
 
 NU, NU_ERROR, OMEGA = 2.56, 0.04, 1.1  # Baity-Jesi et al. 2013: 2.562(42), 1.12(10)
 WINDOW = TEMPERATURES < 1.5

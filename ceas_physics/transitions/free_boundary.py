@@ -26,7 +26,7 @@ from tqdm.auto import tqdm
 
 import ising
 
-from .closed_transitions import derived_seed, maps
+from .closed_maps import derived_seed, maps
 
 Array = NDArray[np.float64]
 Shape = Callable[[Array, Array, Array], Array]

@@ -10,8 +10,8 @@ from math import inf, log, nan, sqrt
 
 import numpy as np
 
-from .attention import GRID, MINIMUM_VISIBLE, _half_maximum
-from .head_kernels import compact, moments, scan
+from ..attention import GRID, MINIMUM_VISIBLE, _half_maximum
+from .kernels import compact, moments, scan
 
 KINDS = ("self_consistent", "effective", "visible")
 STEPS = 8  # of Newton's method at most; 3 or 4 are enough from the grid

@@ -13,9 +13,9 @@ from matplotlib.ticker import MaxNLocator
 
 import ising
 
-from . import corridor, figures, heads
-from .folders import Contents, new_folder
-from .provenance import stamp
+from .. import corridor, figures, heads
+from ..folders import Contents, new_folder
+from ..provenance import stamp
 
 CONTENTS = Contents(r"heads\.(nc|csv|png)|systems\.nc", "heads.nc", b"ceas-physics")
 SIZES = (8, 16, 32)

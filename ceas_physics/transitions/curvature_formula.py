@@ -38,7 +38,7 @@ def test(transitions: xr.Dataset) -> xr.Dataset:
     ----------
     transitions
         Dimension tiling with coordinates p and q, variables beta_c, beta_c_error and beta_bethe, as from
-        `closed_transitions.measure`; at least 3 tilings.
+        `closed_maps.measure`; at least 3 tilings.
 
     Returns
     -------

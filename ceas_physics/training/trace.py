@@ -10,11 +10,11 @@ import xarray as xr
 from numpy.typing import ArrayLike
 from threadpoolctl import threadpool_limits
 
-from . import attention
-from .provenance import versions
-from .text import Corpus, digest, encode, read_text, split
-from .thermostat import Thermostat, entropy_below
-from .transformer import Arrays, TransformerConfig, forward, unflatten
+from .. import attention
+from ..provenance import versions
+from ..text import Corpus, digest, encode, read_text, split
+from ..thermostat import Thermostat, entropy_below
+from ..transformer import Arrays, TransformerConfig, forward, unflatten
 
 VARIABLES = {
     "beta": ("factor of the unscaled scores", "1/score", "softmax(beta q.k); 1/sqrt(d_k) is the textbook's"),
