@@ -87,6 +87,9 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--passages", type=int, default=40, help="most passages of the text")
     sub.add_argument("--length", type=int, default=128, help="tokens of a passage")
     sub.add_argument("--no-control", action="store_true", help="leave out the same model with random weights")
+    text = "Training cost and savings: claimed figures beside the same figures recomputed by formulas."
+    sub = command("cost", _cost, None, text, seed=False)
+    sub.add_argument("--out", type=Path, help="NetCDF file of the tables")
     sub = command(
         "maps", _maps, None, "The closed hyperbolic lattices {p,q}: every size with its best map.", seed=False
     )
@@ -192,6 +195,15 @@ def _heads(options: argparse.Namespace) -> None:
     sizes = {"passages": options.passages, "length": options.length, "seed": options.seed}
     print(report(options.model, options.out, options.text, _bars(options), control=not options.no_control, **sizes))
     print(f"Tables and pictures: {options.out}")
+
+
+def _cost(options: argparse.Namespace) -> None:
+    from . import cost_tables
+
+    tables = cost_tables.tables()
+    if options.out:
+        write_file(tables, options.out)
+    print(cost_tables.markdown(tables), end="")
 
 
 def _maps(options: argparse.Namespace) -> None:
