@@ -61,8 +61,10 @@ def encode(text: str, characters: str) -> np.ndarray:
     """Token numbers of ``text``, shape (n_characters,), in a sorted vocabulary; ValueError for a character outside."""
     points = np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32)
     vocabulary = np.frombuffer(characters.encode("utf-32-le"), dtype=np.uint32)
-    tokens = np.minimum(np.searchsorted(vocabulary, points), len(vocabulary) - 1)
-    foreign = points[vocabulary[tokens] != points]
+    numbers = np.full(max(points.max(initial=0), vocabulary.max(initial=0)) + 1, -1, dtype=np.int64)
+    numbers[vocabulary] = np.arange(len(vocabulary))
+    tokens = numbers[points]
+    foreign = points[tokens < 0]
     if foreign.size:
         raise ValueError(
             f"the text has the character {chr(foreign[0])!r}, which is not in the vocabulary of "

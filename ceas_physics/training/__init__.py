@@ -1,6 +1,9 @@
 """Training the character model, with or without a thermostat, and the trace it leaves."""
 
-from .loop import Adam, observe, train
-from .trace import head_scores
+from .adam import Adam
+from .knobs import Knobs
+from .loop import DivergedError, train
+from .observe import observe
+from .trace import head_scores, recover
 
-__all__ = ["Adam", "head_scores", "observe", "train"]
+__all__ = ["Adam", "DivergedError", "Knobs", "head_scores", "observe", "recover", "train"]

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import ArrayLike
 from threadpoolctl import threadpool_limits
 
 from .. import attention
 from ..provenance import versions
-from ..text import Corpus, digest, encode, read_text, split
+from ..text import digest, encode, read_text, split
 from ..thermostat import Thermostat, entropy_below
 from ..transformer import Arrays, TransformerConfig, forward, unflatten
+from . import checkpoint as checkpoints
 
 VARIABLES = {
     "beta": ("factor of the unscaled scores", "1/score", "softmax(beta q.k); 1/sqrt(d_k) is the textbook's"),
@@ -37,6 +39,11 @@ VARIABLES = {
     "corridor_high": ("upper end of the entropy corridor", "nat", "mean over rows of max(0, ln n - corridor[0])"),
     "parameters": ("parameters after training", "1", "flat, in the order of transformer.parameter_shapes"),
     "initial_parameters": ("parameters before training", "1", "flat, in the order of transformer.parameter_shapes"),
+}
+CURVES = {
+    "training_curve": ("training loss", "nat per character", "mean of -ln p since the last point"),
+    "validation_curve": ("validation loss", "nat per character", "mean of -ln p on fixed sequences"),
+    "tokens": ("tokens trained on", "1", "sum over the steps of batch size x context"),
 }
 
 
@@ -77,32 +84,34 @@ def measure_heads(scores: np.ndarray, beta: np.ndarray) -> dict[str, np.ndarray]
     return heads | {"beta_c": peak.beta_c, "beta_c_low": peak.low, "beta_c_high": peak.high}
 
 
-def trace(
-    records: list[dict[str, ArrayLike]],
-    initial: np.ndarray,
-    final: np.ndarray,
-    settings: dict[str, str | int],
-    data: Corpus,
-    thermostat: Thermostat,
-    context: int,
-) -> xr.Dataset:
-    """The Dataset of a run from its records, its flat parameters, the settings of the call and the text."""
-    columns = {name: np.array([record[name] for record in records]) for name in records[0]}
-    step = columns.pop("step")
-    table = xr.Dataset({name: (("step", "layer", "head")[: v.ndim], v) for name, v in columns.items()}, {"step": step})
-    visible_keys = np.arange(1, context + 1)
-    levels = {"entropy_target": thermostat.target}
-    levels |= {"corridor_low": thermostat.corridor[1], "corridor_high": thermostat.corridor[0]}
+def trace(state: dict[str, Any]) -> xr.Dataset:
+    """The Dataset of a run from its state, see ``Run.state``."""
+    settings = state["settings"]
+    columns = dict(state["records"])
+    steps = {name: columns.pop(name) for name in ("step", "loss_step")}
+    table = xr.Dataset(coords=steps)
+    for name, values in columns.items():
+        dims = ("loss_step",) if name in CURVES else ("step", "layer", "head")[: values.ndim]
+        table[name] = dims, values
+    thermostat = json.loads(settings["thermostat"]) or asdict(Thermostat())
+    levels = {"entropy_target": thermostat["target"]}
+    levels |= {"corridor_low": thermostat["corridor"][1], "corridor_high": thermostat["corridor"][0]}
+    visible_keys = np.arange(1, json.loads(settings["config"])["context"] + 1)
     for name, depth in levels.items():
         table[name] = xr.full_like(table["entropy"], entropy_below(visible_keys, depth))
-    table["parameters"] = "parameter", final
-    table["initial_parameters"] = "parameter", initial
-    for name, (long_name, units, formula) in VARIABLES.items():
-        table[name].attrs = {"long_name": long_name, "units": units, "formula": formula}
+    table["parameters"] = "parameter", state["vector"]
+    table["initial_parameters"] = "parameter", state["initial"]
+    for name, variable in table.data_vars.items():
+        variable.attrs = dict(zip(("long_name", "units", "formula"), (VARIABLES | CURVES)[str(name)]))
     table["step"].attrs = {"long_name": "training steps taken", "units": "1"}
-    table.attrs = settings | {"characters": json.dumps(data.characters), "text_sha256": data.digest}
-    table.attrs["versions"] = json.dumps(versions())
+    table["loss_step"].attrs = {"long_name": "training steps taken", "units": "1"}
+    table.attrs = settings | {"versions": json.dumps(versions())}
     return table
+
+
+def recover(checkpoint: Path) -> xr.Dataset:
+    """The trace up to the checkpoint of a run that did not end; ValueError if the file is not a checkpoint."""
+    return trace(checkpoints.load(checkpoint))
 
 
 def head_scores(

@@ -1,0 +1,51 @@
+"""Adam with decoupled weight decay."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+class Adam:
+    """Adam (Kingma & Ba 2015) on a flat vector x, with m and v the running means of g and g^2.
+
+    x <- x - rate (m_hat/(sqrt(v_hat) + 1e-8) + weight_decay x), where m_hat and v_hat are corrected for their start at
+    0; the decay is the decoupled one of Loshchilov & Hutter (2019), here on every parameter.
+
+    Attributes
+    ----------
+    rate, weight_decay : float
+        May be changed between steps.
+    """
+
+    def __init__(
+        self, size: int, rate: float, decay: tuple[float, float] = (0.9, 0.99), weight_decay: float = 0.0
+    ) -> None:
+        self.rate, self.weight_decay, self.decay, self.steps = rate, weight_decay, decay, 0
+        self.mean = np.zeros(size, dtype=np.float32)
+        self.square = np.zeros(size, dtype=np.float32)
+
+    def step(self, vector: np.ndarray, gradient: np.ndarray) -> None:
+        """Update ``vector`` in place."""
+        first, second = self.decay
+        self.steps += 1
+        self.mean += (1.0 - first) * (gradient - self.mean)
+        self.square += (1.0 - second) * (gradient * gradient - self.square)
+        if self.weight_decay:
+            vector *= 1.0 - self.rate * self.weight_decay
+        vector -= self.rate / (1.0 - first**self.steps) * self.mean / self.preconditioner()
+
+    def preconditioner(self) -> np.ndarray:
+        """sqrt(v_hat) + 1e-8 of every parameter: the P by which Adam divides a step."""
+        return np.sqrt(self.square / (1.0 - self.decay[1] ** self.steps)) + 1e-8
+
+    def state(self) -> dict[str, Any]:
+        """Everything that changes, for a checkpoint."""
+        scalars = {"rate": self.rate, "weight_decay": self.weight_decay, "steps": self.steps}
+        return scalars | {"mean": self.mean.copy(), "square": self.square.copy()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from ``state()``."""
+        self.rate, self.weight_decay, self.steps = state["rate"], state["weight_decay"], state["steps"]
+        self.mean, self.square = state["mean"].copy(), state["square"].copy()

@@ -1,0 +1,81 @@
+"""Checkpoints: a tree of numbers and arrays in one file, arrays as they are and the rest as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+TREE = "tree"  # member that holds the JSON
+ARRAY = "array"  # its only key where an array stood
+
+
+def save(path: Path, state: dict[str, Any]) -> None:
+    """Write a tree of dict, list, str, number, bool, None and numpy arrays to one .npz file.
+
+    The file appears under its name whole and on the disk; until then an earlier one of that name stays.
+
+    Raises
+    ------
+    ValueError
+        The place cannot be written.
+    """
+    arrays: dict[str, np.ndarray] = {}
+    tree = json.dumps(_without_arrays(state, arrays))
+    arrays[TREE] = np.frombuffer(tree.encode(), dtype=np.uint8)
+    part = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except OSError as error:
+        raise ValueError(f"cannot write the checkpoint {path}: {error.strerror or error}; give another place") from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def load(path: Path) -> dict[str, Any]:
+    """The tree written by ``save``, equal in every bit.
+
+    Raises
+    ------
+    ValueError
+        Not such a file.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        tree = json.loads(arrays.pop(TREE).tobytes())
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} is not a checkpoint ({error}); remove it or give another name") from None
+    state = _with_arrays(tree, arrays)
+    assert isinstance(state, dict)
+    return state
+
+
+def _without_arrays(value: Any, arrays: dict[str, np.ndarray]) -> Any:
+    if isinstance(value, np.ndarray):
+        name = f"{len(arrays)}"
+        arrays[name] = value
+        return {ARRAY: name}
+    if isinstance(value, dict):
+        return {key: _without_arrays(item, arrays) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_arrays(item, arrays) for item in value]
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _with_arrays(value: Any, arrays: dict[str, np.ndarray]) -> Any:
+    if isinstance(value, dict):
+        if value.keys() == {ARRAY}:
+            return arrays[value[ARRAY]]
+        return {key: _with_arrays(item, arrays) for key, item in value.items()}
+    return [_with_arrays(item, arrays) for item in value] if isinstance(value, list) else value
