@@ -6,6 +6,7 @@ import pytest
 from ceas_physics import attention
 from ceas_physics.thermostat import (
     Controller,
+    Observables,
     Thermostat,
     apply_margin,
     entropy_below,
@@ -144,10 +145,10 @@ def test_bounds_hold_and_leave_nothing_to_unwind():
     controller = Controller(settings, np.full(10, 64), np.full(2, UNIT), UNIT)
     high, low = np.full(2, 5.0), np.full(2, 0.0)
     for _ in range(40 * settings.window):
-        controller.step(high, np.full(2, 0.1), np.ones(2))
+        controller.step(Observables(high, np.full(2, 0.1), np.ones(2)))
     np.testing.assert_allclose(controller.beta, 4 * UNIT)
     for _ in range(settings.window):
-        controller.step(low, np.full(2, 0.1), np.ones(2))
+        controller.step(Observables(low, np.full(2, 0.1), np.ones(2)))
     np.testing.assert_allclose(controller.beta, (4 - settings.dbeta_max) * UNIT)  # the first update leaves the bound
 
 
@@ -158,7 +159,7 @@ def test_one_move_a_window_on_window_means():
     noise = np.random.default_rng(7).normal(0.0, 0.01, settings.window)
     for i, error in enumerate(noise):
         assert controller.beta == UNIT, i
-        controller.step(np.array([target + 0.05 + error]), np.array([2.0]), np.array([1.5]))
+        controller.step(Observables(np.array([target + 0.05 + error]), np.array([2.0]), np.array([1.5])))
     expected = 0.5 * (0.05 + noise.mean()) / (UNIT * 2.0)
     np.testing.assert_allclose(controller.beta, UNIT + expected, rtol=1e-9)
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..text import Corpus
-from ..thermostat import Controller, Thermostat, initial_beta
+from ..thermostat import Controller, Observables, Thermostat, initial_beta
 from ..transformer import (
     TransformerConfig,
     cross_entropy,
@@ -110,7 +110,7 @@ class Run:
             self._record_heads(float(np.mean(self.recent["heads"])))
             self.recent["heads"] = []
         if self.controller is not None and not last:
-            self.beta = self.controller.step(*observe(layers, self.beta))
+            self.beta = self.controller.step(Observables(*observe(layers, self.beta)))
 
     def _record_losses(self, loss: float) -> None:
         record = {"loss_step": self.steps, "tokens": self.tokens, "training_curve": loss}
@@ -153,7 +153,7 @@ class Run:
             "vector": self.vector.copy(),
             "adam": self.adam.state(),
             "beta": self.beta.copy(),
-            "controller": getattr(self.controller, "state", dict)(),
+            "controller": self.controller.state() if self.controller else None,
             "recent": self.recent,
             "records": records,
         }
