@@ -34,6 +34,14 @@ MEASURED_SEQUENCES = 8  # validation sequences on which the heads are measured
 LOSS_SEQUENCES = 64  # and on which the validation loss is taken
 
 
+def call_settings(
+    config: TransformerConfig, thermostat: Thermostat | None, knobs: Knobs, seed: int, steps: int
+) -> dict[str, str | int]:
+    """The attributes of a trace that say how ``train`` was called."""
+    parts = {"config": asdict(config), "thermostat": asdict(thermostat) if thermostat else None, "knobs": asdict(knobs)}
+    return {"steps": steps, "seed": seed} | {name: json.dumps(part) for name, part in parts.items()}
+
+
 class Run:
     """Everything that changes during a training run.
 
@@ -55,9 +63,7 @@ class Run:
         steps: int,
     ) -> None:
         self.config, self.data, self.knobs = config, data, knobs
-        self.settings: dict[str, str | int] = {"steps": steps, "seed": seed, "config": json.dumps(asdict(config))}
-        self.settings |= {"thermostat": json.dumps(asdict(thermostat) if thermostat else None)}
-        self.settings |= {"knobs": json.dumps(asdict(knobs))}
+        self.settings = call_settings(config, thermostat, knobs, seed, steps)
         self.settings |= {"characters": json.dumps(data.characters), "text_sha256": data.digest}
         self.steps, self.tokens, self.budget = 0, 0, steps * config.batch_size * config.context
         initialisation, batches = np.random.SeedSequence(seed).spawn(2)
@@ -113,7 +119,12 @@ class Run:
             self.beta = self.controller.step(Observables(*observe(layers, self.beta)))
 
     def _record_losses(self, loss: float) -> None:
-        record = {"loss_step": self.steps, "tokens": self.tokens, "training_curve": loss}
+        record = {
+            "loss_step": self.steps,
+            "tokens": self.tokens,
+            "training_curve": loss,
+            "flops": 6.0 * self.vector.size * self.tokens,
+        }
         _append(self.curves, record | {"validation_curve": self.loss(self.data.validation)})
 
     def _record_heads(self, loss: float) -> None:

@@ -43,6 +43,7 @@ VARIABLES = {
 CURVES = {
     "training_curve": ("training loss", "nat per character", "mean of -ln p since the last point"),
     "validation_curve": ("validation loss", "nat per character", "mean of -ln p on fixed sequences"),
+    "flops": ("floating-point operations of training", "1", "6 N D"),
     "tokens": ("tokens trained on", "1", "sum over the steps of batch size x context"),
 }
 
