@@ -87,6 +87,9 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--passages", type=int, default=40, help="most passages of the text")
     sub.add_argument("--length", type=int, default=128, help="tokens of a passage")
     sub.add_argument("--no-control", action="store_true", help="leave out the same model with random weights")
+    text = "Which beta a head learns to look up with: accuracy curves, n-ary search, bandit, redundancy (4 minutes)."
+    sub = command("search", _search, "ceas-search", text)
+    sub.add_argument("--quick", action="store_true", help="a 20-second version: fewer seeds and betas, short training")
     text = "Training cost and savings: claimed figures beside the same figures recomputed by formulas."
     sub = command("cost", _cost, None, text, seed=False)
     sub.add_argument("--out", type=Path, help="NetCDF file of the tables")
@@ -194,6 +197,14 @@ def _heads(options: argparse.Namespace) -> None:
 
     sizes = {"passages": options.passages, "length": options.length, "seed": options.seed}
     print(report(options.model, options.out, options.text, _bars(options), control=not options.no_control, **sizes))
+    print(f"Tables and pictures: {options.out}")
+
+
+def _search(options: argparse.Namespace) -> None:
+    from .search import report
+
+    plan = report.QUICK if options.quick else report.Plan()
+    print(report.report(options.out, plan, options.seed, _bars(options)))
     print(f"Tables and pictures: {options.out}")
 
 
