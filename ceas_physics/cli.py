@@ -87,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--passages", type=int, default=40, help="most passages of the text")
     sub.add_argument("--length", type=int, default=128, help="tokens of a passage")
     sub.add_argument("--no-control", action="store_true", help="leave out the same model with random weights")
-    text = "Which beta a head learns to look up with: accuracy curves, n-ary search, bandit, redundancy (4 minutes)."
+    text = "Which beta a head learns to look up with: accuracy curves, n-ary search, bandit, redundancy (3 minutes)."
     sub = command("search", _search, "ceas-search", text)
     sub.add_argument("--quick", action="store_true", help="a 20-second version: fewer seeds and betas, short training")
     text = "Training cost and savings: claimed figures beside the same figures recomputed by formulas."

@@ -162,6 +162,11 @@ def test_the_second_point_of_a_ternary_search_on_0_to_10():
     assert nary_search(lambda x: x, 0.0, 10.0).points[0].tolist() == pytest.approx([10 / 3, 20 / 3])
 
 
+def test_a_maximum_outside_is_announced():
+    assert "may lie outside" in nary_search(lambda x: x, 0.0, 10.0).statement()
+    assert "may lie outside" not in nary_search(lambda x: -((x - 4.0) ** 2), 0.0, 10.0).statement()
+
+
 def test_two_maxima_can_hide_the_higher_one():
     """Negative control: the objective must have one maximum."""
 

@@ -26,7 +26,8 @@ def summarize(data: xr.Dataset, quantity: str = "accuracy") -> xr.Dataset:
         the highest mean and its neighbours, nan at an end of the grid; ``plateau_low``, ``plateau_high``, the betas
         around the highest mean that lie under it by less than 2 paired standard errors; ``threshold_beta``, where the
         mean first passes half of the exact posterior's accuracy (straight lines in ln beta), nan if it never does or
-        does at the first beta already. Errors ``*_error`` by jackknife over seeds.
+        does at the first beta already. Errors ``*_error`` by jackknife over seeds; both are nan too if leaving one seed
+        out does it.
     """
     values = data[quantity].transpose("steps", "beta", "seed").to_numpy()
     log_beta = np.log(data["beta"].to_numpy())
@@ -57,6 +58,8 @@ def _jackknife(curves: np.ndarray, half: np.ndarray, find: Callable[[np.ndarray,
     parts = [
         find(np.delete(curves, k, axis=-1).mean(axis=-1), float(np.delete(half, k).mean())) for k in range(n_seeds)
     ]
+    if np.isnan(parts).any():
+        return np.nan, np.nan
     return find(curves.mean(axis=-1), float(half.mean())), float(np.std(parts) * np.sqrt(n_seeds - 1))
 
 

@@ -18,19 +18,13 @@ SCHEME_STYLES = {
 
 
 def accuracy_curves(summary: xr.Dataset, ax: Axes, bayes: float, chance: float) -> Axes:
-    """Accuracy against beta after each training length, with errors over seeds.
-
-    A star marks the peak of a curve, the line under it the betas that cannot be told from the best.
-    """
+    """Accuracy against beta after each training length, with errors over seeds; a star marks the peak of a curve."""
     lengths = summary["steps"].values[1:]
     for steps, color in zip(lengths, mpl.colormaps["viridis"](np.linspace(0.05, 0.9, len(lengths)))):
         row = summary.sel(steps=steps)
         ax.errorbar(row["beta"], row["mean"], row["error"], color=color, marker="o", markersize=3, linewidth=1.3,
                     capsize=2, label=f"{steps} steps")  # fmt: skip
-        height = row["mean"].max() + 0.025
-        ax.hlines(height, row["plateau_low"], row["plateau_high"], color=color, linewidth=1.0)
-        if np.isfinite(row["best_beta"]):
-            ax.plot(row["best_beta"], height, "*", color=color, markersize=9)
+        ax.plot(row["best_beta"], row["mean"].max(), "*", color=color, markersize=11, markeredgecolor="black", zorder=4)
     ax.axhline(bayes, color="0.3", linestyle="--", linewidth=1.0, label="exact posterior")
     ax.axhline(chance, color="0.3", linestyle=":", linewidth=1.0, label="chance")
     ax.set_xscale("log", base=2)
@@ -86,7 +80,7 @@ def redundancy(curve: xr.Dataset, ax: Axes) -> Axes:
     ax.set_xlabel("fraction of parameters set to zero")
     ax.set_ylabel("accuracy kept, relative to before")
     ax.set_ylim(bottom=0.0)
-    ax.legend(frameon=False, fontsize="x-small", loc="lower left")
+    ax.legend(frameon=False, fontsize="x-small", loc="upper center", bbox_to_anchor=(0.5, -0.15), ncol=2)
     return _tidy(ax)
 
 

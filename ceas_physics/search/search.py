@@ -63,6 +63,8 @@ class Search:
             a, b = self.resolved_interval
             text += f", but {weak} of {len(self.evidence)} rounds were decided by less than 2 standard errors: "
             text += f"only [{a:.4g}, {b:.4g}] is resolved"
+        if set(self.resolved_interval) & set(self.intervals[0].tolist()):
+            text += ", which reaches an end of the searched interval: the maximum may lie outside"
         return text + "; all this if the objective has one maximum"
 
 

@@ -112,7 +112,7 @@ def _pair(samples: np.ndarray, digits: int) -> str:
 
 
 def _number(value: float, error: float) -> str:
-    return "-" if np.isnan(value) else f"{value:.3g}" + ("" if np.isnan(error) else f"({error:.2g})")
+    return "-" if np.isnan(value) else f"{value:.3g}({error:.2g})"
 
 
 def _share(betas: xr.DataArray) -> str:
