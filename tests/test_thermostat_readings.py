@@ -183,7 +183,7 @@ def test_settled_heads_tighten():
 
 
 def test_patience_jumps_the_margin_when_the_target_lies_beyond():
-    deep = Thermostat(target=3.0, corridor=(2.8, 3.2))
+    deep = Thermostat(target=3.0, corridor=(2.8, 3.2), bounds=(0.25, 8.0))
     stuck = settle(ROWS, deep, D_K, steps=2048)
     free = settle(ROWS, replace(deep, patience=3), D_K, steps=2048)
     ratio = free.beta / free.beta_c

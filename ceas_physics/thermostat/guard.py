@@ -72,7 +72,7 @@ class LossGuard(Stateful):
         self.variance += share * ((1.0 - share) * (loss - self.mean) ** 2 - self.variance)
         self.mean += share * (loss - self.mean)
         self.slow += max(0.25 / self.guard.memory, 1.0 / self.readings) * (loss - self.slow)
-        if self.slow < self.lowest:
+        if self.readings >= self.guard.memory and self.slow < self.lowest:
             self.lowest, self.lowest_step, self.rising = self.slow, step, False
 
     def _rises_slowly(self) -> bool:
@@ -88,7 +88,7 @@ class LossGuard(Stateful):
         if self.validations == 1:
             self.short = self.long = loss
         share = max(1.0 / self.guard.long, 1.0 / self.validations)
-        self.validation_variance += share * ((1.0 - share) * (loss - self.long) ** 2 - self.validation_variance)
+        self.validation_variance += share * ((loss - self.short) ** 2 - self.validation_variance)
         self.long += share * (loss - self.long)
         self.short += max(1.0 / self.guard.short, 1.0 / self.validations) * (loss - self.short)
         above = self.short - self.long > self.guard.rise * math.sqrt(self.validation_variance)

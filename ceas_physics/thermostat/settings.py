@@ -70,7 +70,7 @@ class Guard:
     ----------
     rise : float
         Back off when the short running mean of the validation loss is more than ``rise`` standard deviations of that
-        loss above the long one.
+        loss above the long one. On noise around a constant that happens at 1 in 10 readings outside a hold.
     short, long : float
         Time constants of the two, in readings of the validation loss.
     gate_shift, gain_factor : float
@@ -82,12 +82,13 @@ class Guard:
     memory : float
         Time constant of the mean and the deviation of the training loss, in steps; no verdicts in the first ``memory``.
     slow_rise : float
-        A slow rise: the running mean over 4 ``memory`` is so many standard deviations above its smallest value.
+        A slow rise: the running mean over 4 ``memory`` is so many standard deviations above its smallest value, whose
+        step, late by about that time, is the start.
     """
 
     rise: float = 0.2
     short: float = 4.0
-    long: float = 16.0
+    long: float = 8.0
     gate_shift: float = -0.05
     gain_factor: float = 0.5
     hold: int = 200
