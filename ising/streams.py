@@ -24,6 +24,7 @@ class Purpose(IntEnum):
     INITIAL = 2
     SAMPLING = 3
     EXCHANGE = 4
+    DEVICE = 5
 
 
 def check_seed(seed: Any) -> int:

@@ -1,0 +1,58 @@
+"""The energy a device uses, from three assumed constants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isfinite
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class EnergyModel:
+    """Energy used = n_events (spin_event + degree coupling_read) + static_power t, by replica.
+
+    The defaults are assumptions of the order of magnitude of CMOS with stochastic bits, not measurements of a chip;
+    ``print(EnergyModel(...))`` says what is assumed.
+
+    Attributes
+    ----------
+    spin_event
+        Joules for a spin to decide (p-bit) or to move on by a step.
+    coupling_read
+        Joules to read one neighbour through its coupling.
+    static_power
+        Watts of a replica, whatever it does.
+    time_unit
+        Seconds that one unit of the result's `time` takes on the device.
+
+    Raises
+    ------
+    ValueError
+        A constant that is negative or not finite.
+    """
+
+    spin_event: float = 2e-15
+    coupling_read: float = 1e-15
+    static_power: float = 1e-3
+    time_unit: float = 1e-9
+
+    def __post_init__(self) -> None:
+        for name in ("spin_event", "coupling_read", "static_power", "time_unit"):
+            if not (isfinite(getattr(self, name)) and getattr(self, name) >= 0.0):
+                raise ValueError(f"{name} must be finite and >= 0, got {getattr(self, name)}")
+
+    def __str__(self) -> str:
+        """The assumptions."""
+        return (
+            f"assumed: {self.spin_event:g} J a spin event, {self.coupling_read:g} J a coupling read, "
+            f"{self.static_power:g} W a replica at rest, {self.time_unit:g} s a unit of time"
+        )
+
+    def used(
+        self, spin_events: NDArray[np.float64], mean_degree: float, time: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Joules after that many events of one replica and that much device time."""
+        dynamic = spin_events * (self.spin_event + mean_degree * self.coupling_read)
+        return np.asarray(dynamic + self.static_power * self.time_unit * time)

@@ -1,0 +1,55 @@
+"""What a real device gets wrong: coupling resolution, mismatch, noise, delay, dead spins, read errors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isfinite
+
+from ising.integers import as_integer
+
+
+@dataclass(frozen=True)
+class Realism:
+    """Imperfections of a device; every default is ideal.
+
+    Attributes
+    ----------
+    bits
+        Couplings and fields are rounded to multiples of max|J|/(2^(bits-1) - 1) (and of max|h| likewise); None: exact.
+    mismatch
+        Every input i <- j has its own coupling J_ij (1 + mismatch g_ij), g_ij normal and static, so J_ij and J_ji
+        differ: 0.05 is 5 %. Fields likewise.
+    noise
+        Thermal noise on the input of a spin, in units of the root mean square local field
+        (mean_i sum_j J_ij^2 + h_i^2)^(1/2): drawn afresh at every event of a p-bit, white with unit correlation time
+        on devices with continuous states.
+    delay
+        Time until the others see a change, in units of the device's time (a p-bit's mean time between updates).
+    dead
+        Fraction of spins stuck at a random value.
+    readout_noise
+        Probability that a spin is read wrong; reads do not disturb the device.
+
+    Raises
+    ------
+    ValueError
+        A value outside its range.
+    """
+
+    bits: int | None = None
+    mismatch: float = 0.0
+    noise: float = 0.0
+    delay: float = 0.0
+    dead: float = 0.0
+    readout_noise: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.bits is not None and as_integer("bits", self.bits, 2) > 52:
+            raise ValueError(f"bits must be 2 to 52 or None, got {self.bits}")
+        for name in ("mismatch", "noise", "delay"):
+            if not (isfinite(getattr(self, name)) and getattr(self, name) >= 0.0):
+                raise ValueError(f"{name} must be finite and >= 0, got {getattr(self, name)}")
+        if not 0.0 <= self.dead < 1.0:
+            raise ValueError(f"dead must be a fraction in [0, 1), got {self.dead}")
+        if not 0.0 <= self.readout_noise <= 0.5:
+            raise ValueError(f"readout_noise must be a probability in [0, 0.5], got {self.readout_noise}")
