@@ -11,14 +11,16 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 from scipy.special import chdtrc
+from threadpoolctl import threadpool_limits
 
-from .collapse_methods import METHODS, Collapse, Problem
+from .collapse_methods import METHODS
+from .collapse_problem import Collapse, Problem
 from .crossing import by_size, cross_extremes
 from .joint_fit import Points, flatten
 from .laws import Law, law_of
 from .measurement import Data, Measurement, measure
 from .resampling import Array
-from .scaling import ScalingWarning, warn_of_drift
+from .scaling import ScalingWarning, warn_of_drift, without_smallest
 from .thermodynamics import QUANTITIES, evaluate
 
 DIMENSIONLESS = ("binder", "xi_over_L", "binder_staggered")
@@ -33,11 +35,12 @@ class CollapseFit:
     Attributes
     ----------
     beta_c, beta_c_error, beta_c_shift
-        Critical inverse temperature (1/J); the shift is its change without the smallest size, NaN with two sizes.
+        Critical inverse temperature (1/J); the shift is its change without the smallest size, NaN where the others do
+        not determine it.
     nu, nu_error, exponent, exponent_error
         x = t L^(1/nu), Q = L^exponent F(x).
     quality
-        S of the collapse, see `collapse_quality`.
+        S of the collapse, see `collapse_quality`: about 1 where it is good, less by the share of fitted numbers.
     chi2, dof, p
         Of the points about the master curve; dof counts what the curve takes from them, so it need not be whole.
     log_likelihood
@@ -93,14 +96,14 @@ def fit_collapse(
 ) -> CollapseFit:
     """Best collapse of Q(beta, L) = L^exponent F(t L^(1/nu)) for an unknown function F, t = beta / beta_c - 1.
 
-    "local_linear" minimizes S of `collapse_quality`; its F is a straight line between neighbouring points, which needs
-    grids fine enough for that. "gaussian_process" takes F, or ln F where there is an exponent, from a Gaussian process
-    with a squared-exponential kernel and maximizes the likelihood of the points over the exponents and the kernel; with
-    ``corrections`` a second process G takes part, F + L^-omega G, or ln F + L^-omega G, omega = 7/4 (2D), 0.83 (3D), 2
-    (mean field). All points of the data take part: give windows that shrink with L. L stands for N^(1/d), in mean field
-    for N^(1/4), where nu is held at 1/2. Errors: the spread of the fits to points moved by Gaussian noise of their
-    jackknife covariance; for "gaussian_process" one step of Newton's method each, or the width of the likelihood if
-    that is more; times sqrt(chi2 / dof) where the collapse is not credible (p < 0.05).
+    "local_linear" minimizes S of `collapse_quality`; its F is a straight line between neighbouring points on top of one
+    polynomial, and it knows no corrections to scaling. "gaussian_process" takes F, or ln F where there is an exponent,
+    from a Gaussian process with a squared-exponential kernel and maximizes the likelihood of the points over the
+    exponents and the kernel; with ``corrections`` a second process G takes part, F + L^-omega G, or ln F + L^-omega G,
+    omega = 7/4 (2D), 0.83 (3D), 2 (mean field). All points of the data take part: give windows that shrink with L. L
+    stands for N^(1/d), in mean field for N^(1/4), where nu is held at 1/2. Errors: the spread of the fits to points
+    moved by Gaussian noise of their jackknife covariance; for "gaussian_process" one step of Newton's method each, or
+    the width of the likelihood if that is more; times sqrt(chi2 / dof) where the collapse is not credible (p < 0.05).
 
     Parameters
     ----------
@@ -146,12 +149,13 @@ def fit_collapse(
     held["k"] = (0.0 if quantity in DIMENSIONLESS else None) if exponent is None else exponent / law.root
     problem = Problem(points, law.w if corrections else None, _start(runs, quantity, held), held)
     find, spread = METHODS[method]
-    best = find(problem, points.value)
-    errors = spread(problem, best, _noise(points, resamples, np.random.default_rng(seed)))
+    with threadpool_limits(limits=1, user_api="blas"):  # small matrices, for which threads only wait
+        best = find(problem, points.value)
+        errors = spread(problem, best, _noise(points, resamples, np.random.default_rng(seed)))
+        shift = _shift(problem, best, find)
     p = float(chdtrc(best.dof, best.chi2))
     errors = errors * (1.0 if p > LOWEST_P else np.sqrt(best.chi2 / best.dof))
-    shift, words = _shift(problem, best, find), _words(method, law, corrections)
-    fit = _report(best, errors, p, shift, runs, points, law, quantity, words)
+    fit = _report(best, errors, p, shift, runs, points, law, quantity, _words(method, law, corrections))
     _warn(fit)
     return fit
 
@@ -213,12 +217,12 @@ def _noise(points: Points, resamples: int, rng: np.random.Generator) -> Array:
 
 
 def _shift(problem: Problem, best: Collapse, find: Callable[[Problem, Array], Collapse]) -> float:
-    """Change of beta_c without the smallest size, NaN where too few remain."""
+    """Change of beta_c without the smallest size, NaN where too few remain or no collapse is found."""
     rest = problem.points.without_smallest()
     if len(np.unique(rest.n_sites)) < FEWEST_SIZES + (problem.w is not None):
         return float("nan")
     smaller = Problem(rest, problem.w, best.physical, problem.held)
-    return float(find(smaller, rest.value).physical[0] - best.physical[0])
+    return without_smallest(lambda: float(find(smaller, rest.value).physical[0] - best.physical[0]))
 
 
 def _words(method: str, law: Law, corrections: bool) -> str:

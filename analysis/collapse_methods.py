@@ -2,103 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import OptimizeResult, minimize
 
 from .collapse import collapse_quality, misfits
+from .collapse_problem import NAMES, STEP, Collapse, Problem, check, in_sites
 from .gaussian_process import Kernel, effective_parameters, log_likelihood, posterior
-from .joint_fit import Points
 from .resampling import Array
 
-NAMES = ("beta_c", "y", "k")
-STEP = 0.03  # first step of the search: in x of the largest size's window, in y and in k
 COMPARED = 0.5  # share of the points that another size must surround
 NO_OVERLAP = 1e6
 PLACES = 101
 FLAT = 0.01  # slope of ln likelihood at a maximum: curvatures of 100 and more leave steps below 1 % of an error
+ROUGHLY_FLAT = 1.0
 LOG_BOUNDS = {"amplitude": (-7.0, 2.0), "length": (-3.0, 3.0), "correction": (-12.0, 2.0)}
-LOG_STARTS = {"amplitude": 0.0, "length": 0.0, "correction": -3.0}
+LOG_STARTS = {"amplitude": 0.0, "correction": -3.0}
+LENGTHS = (0.0, 1.0, -1.0)  # logarithms of the kernel's length where the searches start
+REACH, LEAST_Y = 1 / STEP, 0.05  # of the search, in steps
 NEWTON_STEP, LEAST_CURVATURE = 1e-3, 1e-2
-
-
-@dataclass(frozen=True, eq=False)
-class Problem:
-    """Points, the exponent w of corrections (None: without), and where the search for beta_c, y and k starts."""
-
-    points: Points
-    w: float | None
-    start: Array
-    held: Mapping[str, float | None]
-
-    @property
-    def free(self) -> NDArray[np.intp]:
-        """Which of beta_c, y and k are fitted."""
-        return np.flatnonzero([self.held[name] is None for name in NAMES])
-
-    @property
-    def ratio(self) -> Array:
-        """N / N_0 with the largest size N_0, (point,)."""
-        return np.asarray(self.points.n_sites / self.points.n_sites.max())
-
-    @property
-    def unit(self) -> float:
-        """Makes x of order one: the largest |t| of the largest size."""
-        largest = self.points.n_sites == self.points.n_sites.max()
-        return float(np.max(np.abs(self.points.beta[largest] / self.start[0] - 1)))
-
-    def physical(self, steps: Array) -> Array:
-        """beta_c, y and k after steps in the free ones, in units of `steps`."""
-        found = self.start.copy()
-        found[self.free] += self.steps[self.free] * steps
-        return found
-
-    @property
-    def steps(self) -> Array:
-        """Units of beta_c, y and k in the search."""
-        return STEP * np.array([self.unit * self.start[0], 1.0, 1.0])
-
-    def x(self, physical: Array) -> Array:
-        """Scaling variable t (N / N_0)^y / unit, (point,)."""
-        return np.asarray((self.points.beta / physical[0] - 1) * self.ratio ** physical[1] / self.unit)
-
-    @property
-    def decay(self) -> Array:
-        """(N / N_0)^-w, (point,)."""
-        return np.asarray(self.ratio ** -(self.w or 0.0))
-
-    @property
-    def logarithmic(self) -> bool:
-        """Whether the process is that of ln Q, where L^k is a term: no k makes points likely by shrinking them."""
-        return self.held["k"] != 0
-
-    def gradient(self, physical: Array, by_x: Array, by_k: float) -> Array:
-        """Derivatives by the free steps from those by the x of every point and by k."""
-        x_by_beta_c = -self.points.beta / physical[0] ** 2 * self.ratio ** physical[1] / self.unit
-        by_physical = [by_x @ x_by_beta_c, by_x @ (self.x(physical) * np.log(self.ratio)), by_k]
-        return (np.array(by_physical) * self.steps)[self.free]
-
-
-@dataclass(frozen=True, eq=False)
-class Collapse:
-    """An optimum: physical = (beta_c, y, k), the vector it was found at, and the collapsed points.
-
-    `x`, `scaled`, `scaled_error`: (point,) in units of N^y and N^k; `curve`: x, master curve and its error, or None.
-    """
-
-    physical: Array
-    vector: Array
-    quality: float
-    chi2: float
-    dof: float
-    log_likelihood: float
-    x: Array
-    scaled: Array
-    scaled_error: Array
-    curve: tuple[Array, Array, Array] | None
 
 
 def local_linear(problem: Problem, values: Array, near: Collapse | None = None) -> Collapse:
@@ -119,9 +43,9 @@ def local_linear(problem: Problem, values: Array, near: Collapse | None = None) 
         found = minimize(quality, start, method="Nelder-Mead", options=options)
     if found.fun == NO_OVERLAP:
         raise ValueError("the curves of the sizes do not overlap: give beta windows around beta_c that share x")
-    _check(problem, found, bool(found.success))
+    check(problem, found, bool(found.success))
     physical = problem.physical(found.x)
-    x, scaled, error = _in_sites(problem, values, physical)
+    x, scaled, error = in_sites(problem, values, physical)
     s = collapse_quality(x, scaled, error, points.run)
     n_compared = int(np.isfinite(misfits(x, scaled, error, points.run)).sum())
     dof = float(n_compared - len(problem.free))
@@ -150,20 +74,47 @@ def _target(problem: Problem, values: Array) -> _Target:
 
 
 def gaussian_process(problem: Problem, values: Array) -> Collapse:
-    """Maximum of the likelihood of a Gaussian process."""
-    target = _target(problem, values)
-    names = ["amplitude", "length"] if problem.w is None else ["amplitude", "length", "correction", "length"]
-    bounds = [(-200.0, 200.0)] * len(problem.free) + [LOG_BOUNDS[name] for name in names]
-    start = np.array([*np.zeros(len(problem.free)), *[LOG_STARTS[name] for name in names]])
+    """Maximum of the likelihood of a Gaussian process, the highest that is found from several lengths of the kernel."""
+    target, bounds = _target(problem, values), _bounds(problem)
+    found = min((_climb(problem, target, bounds, length) for length in LENGTHS), key=lambda search: float(search.fun))
+    inside = np.array([low < value < high for value, (low, high) in zip(found.x, bounds)])
+    level = np.max(np.abs(found.jac[inside]), initial=0.0) < 5 * FLAT  # rounding may end the search this near
+    check(problem, found, bool(level and inside[: len(problem.free)].all()))
+    best = _explained(problem, values, target, found)
+    if best.dof < 1:
+        raise ValueError(f"the master curve takes all but {best.dof:.2g} degrees of freedom: use more beta or sizes")
+    return best
+
+
+def _kernel_names(problem: Problem) -> list[str]:
+    return ["amplitude", "length"] if problem.w is None else ["amplitude", "length", "correction", "length"]
+
+
+def _bounds(problem: Problem) -> list[tuple[float, float]]:
+    """beta_c stays within one window of the largest size from the start, y and k within 1; then those of the kernel."""
+    lowest = {"y": max(-REACH, (LEAST_Y - problem.start[1]) / STEP)}
+    physical = [(lowest.get(NAMES[i], -REACH), REACH) for i in problem.free]
+    return physical + [LOG_BOUNDS[name] for name in _kernel_names(problem)]
+
+
+def _climb(problem: Problem, target: _Target, bounds: list[tuple[float, float]], length: float) -> OptimizeResult:
+    """Search from one length of the kernel, in the kernel alone at first: far off, it would lead the others astray."""
+    free = len(problem.free)
+    start = np.array([length if name == "length" else LOG_STARTS[name] for name in _kernel_names(problem)])
 
     def cost(vector: Array) -> tuple[float, Array]:
         value, gradient = _likelihood(problem, vector, target)
         return -value, -gradient
 
-    found = minimize(cost, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"gtol": FLAT, "maxiter": 1_000})
-    inside = [low < value < high for value, (low, high) in zip(found.x, bounds)]
-    _check(problem, found, bool(np.max(np.abs(found.jac[inside])) < 5 * FLAT))  # rounding may end the search this near
-    return _explained(problem, values, target, found)
+    def kernel_cost(kernel: Array) -> tuple[float, Array]:
+        value, gradient = cost(np.concatenate([np.zeros(free), kernel]))
+        return value, gradient[free:]
+
+    def descend(function: Callable[[Array], tuple[float, Array]], place: Array, flat: float) -> OptimizeResult:
+        options = {"gtol": flat, "maxiter": 1_000}
+        return minimize(function, place, jac=True, method="L-BFGS-B", bounds=bounds[-len(place) :], options=options)
+
+    return descend(cost, np.concatenate([np.zeros(free), descend(kernel_cost, start, ROUGHLY_FLAT).x]), FLAT)
 
 
 def _likelihood(problem: Problem, vector: Array, target: _Target) -> tuple[float, Array]:
@@ -217,9 +168,9 @@ def _explained(problem: Problem, raw: Array, target: _Target, found: OptimizeRes
     n_master = PLACES + len(x)  # F at the places and at the points, then the points themselves
     covariance = kernel.matrix(np.concatenate([places, x, x]), np.append(np.zeros(n_master), problem.decay))
     mean, spread = posterior(covariance, values, target.error)
-    residual = (values - mean[n_master:]) / target.error
+    residual = values - mean[n_master:]
     fixed = covariance[n_master:, n_master:]
-    x, scaled, scaled_error = _in_sites(problem, raw, physical)
+    x, scaled, scaled_error = in_sites(problem, raw, physical)
     corrections = (
         target.scale * (mean[n_master:] - mean[PLACES:n_master]) if problem.w is not None else np.zeros(len(x))
     )
@@ -234,8 +185,8 @@ def _explained(problem: Problem, raw: Array, target: _Target, found: OptimizeRes
     return Collapse(
         physical=physical,
         vector=found.x,
-        quality=collapse_quality(x, scaled, scaled_error, points.run),
-        chi2=float(residual @ residual),
+        quality=collapse_quality(x, residual, target.error, points.run),
+        chi2=float(np.sum((residual / target.error) ** 2)),
         dof=len(values) - effective_parameters(fixed, target.error) - len(problem.free),
         log_likelihood=float(-found.fun - len(values) * np.log(target.scale) - to_values),
         x=x,
@@ -248,29 +199,6 @@ def _explained(problem: Problem, raw: Array, target: _Target, found: OptimizeRes
 def _rescaled(problem: Problem, values: Array, physical: Array) -> tuple[Array, Array]:
     factor = problem.ratio ** -physical[2]
     return values * factor, problem.points.error * factor
-
-
-def _in_sites(problem: Problem, values: Array, physical: Array) -> tuple[Array, Array, Array]:
-    """Scaling variable t N^y, values and errors times N^-k."""
-    n_sites = problem.points.n_sites
-    factor = n_sites ** -physical[2]
-    return (
-        (problem.points.beta / physical[0] - 1) * n_sites ** physical[1],
-        values * factor,
-        problem.points.error * factor,
-    )
-
-
-def _check(problem: Problem, found: OptimizeResult, converged: bool) -> None:
-    """Refuse an optimum that was not reached, or lies outside the data."""
-    physical, beta = problem.physical(found.x[: len(problem.free)]), problem.points.beta
-    if not converged:
-        raise ValueError(f"the collapse did not converge (beta_c = {physical[0]:.6g}): use more beta near the crossing")
-    if not beta.min() < physical[0] < beta.max():
-        raise ValueError(
-            f"the collapse puts beta_c = {physical[0]:.6g} outside the points [{beta.min():g}, {beta.max():g}]: "
-            "widen the range of beta"
-        )
 
 
 METHODS: dict[str, tuple[Callable[[Problem, Array], Collapse], Callable[[Problem, Collapse, Array], Array]]] = {

@@ -124,8 +124,8 @@ class JointFit:
     scatter
         Error of beta_c if every run had one of its own, apart in x by as much as the residuals say; NaN where none is
         left to judge by.
-    x, collapsed
-        (point,): the scaling variable (beta / beta_c - 1) N^y, and Q less the fitted corrections.
+    x, residual
+        (point,): the scaling variable (beta / beta_c - 1) N^y, and Q less the whole fit.
     """
 
     form: Form
@@ -137,7 +137,7 @@ class JointFit:
     dof: int
     scatter: float
     x: Array
-    collapsed: Array
+    residual: Array
 
     @property
     def p(self) -> float:
@@ -227,9 +227,7 @@ def _pseudo_inverse(jacobian: Array) -> Array:
 def _result(
     points: Points, form: Form, theta: Array, linear: Array, residual: Array, jacobian: Array, unit: float
 ) -> JointFit:
-    t, _, x = _variables(points, theta, unit)
-    columns = form.design(t, x, points.n_sites)[0]
-    corrections = columns[:, -form.n_corrections :] @ linear[-form.n_corrections :]
+    x = _variables(points, theta, unit)[2]
     free_value = form.critical_value is None
     inverse = _pseudo_inverse(jacobian)
     n_runs = len(points.replicas)
@@ -248,7 +246,7 @@ def _result(
         if n_runs > form.n_sizes_needed
         else float("nan"),
         x=x * unit * points.n_sites.max() ** theta[1],
-        collapsed=points.value - corrections,
+        residual=residual * points.error,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 
@@ -48,7 +49,8 @@ class ScalingFit:
     critical_value, critical_value_error
         Q* = Q(beta_c) of the infinite system; held, error 0, for the Binder cumulant of mean field.
     quality
-        S of the collapse of Q less its fitted corrections (see `collapse_quality`): about 1 when it is good.
+        S of the collapse (see `collapse_quality`), fitted corrections taken off: about 1 where it is good, less by the
+        share of fitted numbers.
     chi2, dof, p
         Of the fit to the estimates, and the probability of a larger chi2.
     degree
@@ -168,6 +170,17 @@ def warn_of_drift(shift: float, error: float) -> None:
         )
 
 
+def without_smallest(change: Callable[[], float]) -> float:
+    """A change of beta_c; NaN with a warning where the fit behind it fails: the fit to all sizes stands."""
+    try:
+        return change()
+    except ValueError as error:
+        warnings.warn(
+            f"how stable beta_c is, is not known: without the smallest size {error}", ScalingWarning, stacklevel=5
+        )
+        return float("nan")
+
+
 def window(runs: list[Measurement], quantity: str, law: Law) -> tuple[PairCrossing, float, float]:
     """Crossing of the extreme sizes, y from their slopes unless it is known, and the reach in beta of the largest."""
     crossing, slopes = cross_extremes(runs, quantity)
@@ -237,7 +250,7 @@ def _report(fit: JointFit, points: Points, law: Law, quantity: str) -> ScalingFi
         nu_error=float(nu * y_error / fit.y),
         critical_value=fit.critical_value,
         critical_value_error=float(value_error),
-        quality=collapse_quality(fit.x, fit.collapsed, points.error, points.run),
+        quality=collapse_quality(fit.x, fit.residual, points.error, points.run),
         chi2=fit.chi2,
         dof=fit.dof,
         p=fit.p,
@@ -254,10 +267,9 @@ def _report(fit: JointFit, points: Points, law: Law, quantity: str) -> ScalingFi
 def _shift(fit: JointFit, points: Points, law: Law, quantity: str) -> float:
     """Change of beta_c without the smallest size, NaN where the others do not determine it."""
     rest = points.without_smallest()
-    lowest = replace(fit.form, degree=DEGREES[0], second=False)
-    return (
-        _best_fit(rest, law, quantity, (fit.beta_c, fit.y)).beta_c - fit.beta_c if _determined(lowest, rest) else np.nan
-    )
+    if not _determined(replace(fit.form, degree=DEGREES[0], second=False), rest):
+        return float("nan")
+    return without_smallest(lambda: _best_fit(rest, law, quantity, (fit.beta_c, fit.y)).beta_c - fit.beta_c)
 
 
 def _words(fit: JointFit, inflation: float, scattered: bool) -> str:

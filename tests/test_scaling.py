@@ -158,6 +158,31 @@ def test_quality_of_a_collapse():
     assert np.isnan(collapse_quality(x, smooth, error, np.zeros(x.size, int)))
 
 
+@pytest.mark.parametrize("n_points", [7, 13])
+def test_quality_does_not_depend_on_how_coarse_the_grid_is(n_points):
+    """Errors of 0.001 see the bend of the curve between seven points: no fault of the collapse."""
+    rng, found = np.random.default_rng(8), []
+    for _ in range(40):
+        spacing = 2.4 / (n_points - 1)
+        x = np.concatenate([np.linspace(-1.2, 1.2, n_points) + spacing * rng.uniform(-0.5, 0.5) for _ in range(4)])
+        run, error = np.repeat(np.arange(4), n_points), np.full(4 * n_points, 1e-3)
+        y = np.tanh(0.7 + 0.9 * x) + rng.normal(0, error)
+        found.append([collapse_quality(x, y + shift * error * run, error, run) for shift in (0, 2)])
+    good, bad = np.mean(found, axis=0)
+    assert abs(good - 1) < 0.25  # known to 0.05, and seven points leave some of the bend
+    assert bad > 5  # control: curves apart by two errors
+
+
+def test_quality_of_fits_to_coarse_precise_data():
+    coarse = [run.isel(beta=slice(0, None, 2)) for run in synthetic_family(np.random.default_rng(9), n_draws=20_000)]
+    fits = [analysis.fit_scaling(coarse), analysis.fit_collapse(coarse, corrections=True, resamples=20)]
+    for fit in fits:
+        assert 0.1 < fit.quality < 2 * max(1.0, fit.chi2 / fit.dof)
+        assert abs(fit.beta_c - BETA_C) < 4 * fit.beta_c_error
+    with pytest.warns(analysis.ScalingWarning, match="do not collapse"):  # control: corrections left in
+        assert analysis.fit_collapse(coarse, method="local_linear", resamples=20).quality > 20
+
+
 # Monte Carlo
 
 
