@@ -19,7 +19,8 @@ def maxent_scales(
     """Scale of W_Q and W_K in every layer at which T = beta sigma_qk sqrt(2 ln N_eff) is ``target`` at step 0.
 
     sigma_qk goes with scale^2 and N_eff falls with it, so T rises with at most scale^2, up to a largest value (ln n for
-    Gaussian scores): from a small scale, scale <- scale sqrt(target/T) comes up to the target without passing it.
+    Gaussian scores): scale <- scale sqrt(target/T) comes up to the target, or down to it, without passing it. Beyond
+    the largest T, in condensed rows, it falls again: of the two scales with T = target this is the smaller.
 
     Parameters
     ----------
@@ -29,7 +30,7 @@ def maxent_scales(
     target : float
         T*, positive.
     start : float
-        First scale; halved until T is below the target.
+        First scale of every layer, small enough that T still rises with it.
     tolerance : float
         Relative error of T that is good enough.
     rounds : int
@@ -51,5 +52,7 @@ def maxent_scales(
         reached = np.asarray(measure(scales), dtype=float)
         if (np.abs(reached / target - 1.0) <= tolerance).all():
             return scales
-        scales = np.where(reached > (1.0 + tolerance) * target, scales / 2.0, scales * np.sqrt(target / reached))
-    raise ValueError(f"T = {target} is not reached in {rounds} rounds, the last T is {reached}; give a smaller target")
+        if not (reached > 0.0).all():
+            break
+        scales = scales * np.sqrt(target / reached)
+    raise ValueError(f"T = {target} is not reached, the last T is {reached}; give a smaller target")

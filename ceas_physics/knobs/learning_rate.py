@@ -21,7 +21,7 @@ class LearningRateBand:
     band : tuple of float
         Of rho = eta lambda_max; the target rho* is its middle.
     gain : float
-        kappa_eta; near rho* an update multiplies the error by 1 - kappa_eta rho*.
+        kappa_eta; near rho* an update multiplies the error by 1 - kappa_eta rho*, so above 2/rho* it runs away.
     largest_change : float
         Largest |d ln eta| of an update.
     every : int
@@ -52,7 +52,7 @@ class LearningRateBand:
         positive(self, ("critical",))
         fraction(self, ("u_min",))
         as_integer("every", self.every, 1)
-        as_integer("iterations", self.iterations, 1)
+        as_integer("iterations", self.iterations, 2)
         if not 1.0 <= self.memory < math.inf:
             raise ValueError(f"memory must be finite and >= 1, got {self.memory}")
 
