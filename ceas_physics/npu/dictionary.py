@@ -1,7 +1,7 @@
 """The transformer dictionary: each part of a transformer on an analog spin device, as a function that shows it.
 
-Token embedding: `token_field`. Positions: `moebius_scores`, `moebius_positions`. Self-attention: `attention_step`. Layer
-normalisation: `amplitude_control`. Feed-forward layer: `hidden_force`, `effective_couplings`, `gradient_share`.
+Token embedding: `token_field`. Positions: `moebius_scores`, `moebius_positions`. Self-attention: `attention_step`.
+Layer normalisation: `amplitude_control`. Feed-forward layer: `hidden_force`, `effective_couplings`, `gradient_share`.
 Backpropagation: the module `learning`. Where an equality holds the function says so, else how far it is from one.
 """
 
