@@ -76,6 +76,7 @@ class Continuous:
         self.seed, self.word, self.n_sites = seed, word, couplings.n_sites
         self.live = (couplings.stuck == 0).astype(float)
         self.n_live, self.events = int(self.live.sum()), np.zeros(1)
+        self.betas = np.zeros(0)
         self.machine = Machine(
             couplings.offsets, couplings.neighbors, couplings.weights, couplings.matrix(), couplings.fields, self.live
         )
@@ -106,11 +107,12 @@ class Continuous:
         common = (self.state, self.machine, self.settings)
         steps = n_steps.astype(np.int64)
         if isinstance(self.device, Bifurcation):
+            self.betas = np.full(len(controls), np.nan)
             done = kernels_bifurcation.run(*common, controls, steps, self.reader, self.record, 0)
         else:
-            ramp, temperatures, betas = self._thermal(controls)
+            ramp, temperatures, self.betas = self._thermal(controls)
             run = kernels_soft_spin.run if isinstance(self.device, SoftSpin) else kernels_oscillator.run
-            done = run(*common, ramp, temperatures, betas, steps, self.reader, self.record, 0)
+            done = run(*common, ramp, temperatures, self.betas, steps, self.reader, self.record, 0)
         self.events = self.events[-1] + np.cumsum(steps[:done] * self.n_live, dtype=float)
         return int(done)
 

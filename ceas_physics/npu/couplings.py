@@ -119,4 +119,10 @@ def _rounded(values: NDArray[np.float64], bits: int) -> NDArray[np.float64]:
 
 def as_model(model: Any) -> ising.IsingModel:
     """An Ising model as it is, or that of a symmetric coupling matrix."""
-    return model if isinstance(model, ising.IsingModel) else ising.from_matrix(model)
+    if isinstance(model, ising.IsingModel):
+        return model
+    try:
+        matrix = np.asarray(model, dtype=float)
+    except (TypeError, ValueError):
+        raise ValueError(f"model must be an ising.IsingModel or a square matrix of couplings, got {model!r}") from None
+    return ising.from_matrix(matrix)

@@ -48,6 +48,7 @@ class PBits:
         self.seed, self.word, self.n_sites = seed, word, couplings.n_sites
         live = np.flatnonzero(couplings.stuck == 0).astype(np.int32)
         self.n_live, self.events = len(live), np.zeros(1)
+        self.betas = np.zeros(0)
         self.record = new_record(self.n_sites, rows, self._wide(0, 1))
         self.bits = fits_bits(model) and realism.bits is None and not realism.mismatch and not realism.noise
         if self.bits:
@@ -77,7 +78,7 @@ class PBits:
 
     def run(self, controls: Array, n_steps: NDArray[np.int64]) -> int:
         """Intervals at beta = mean of controls (n, 2), n_steps (n,) updates per live spin each, then a read."""
-        betas = controls.mean(axis=1)
+        self.betas = betas = controls.mean(axis=1)
         events = n_steps * self.n_live
         if self.device.clock == "poisson":
             events = self.rng.poisson(events)

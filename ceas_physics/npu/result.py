@@ -13,7 +13,7 @@ import ising
 
 from ..provenance import versions
 from .couplings import Couplings
-from .devices import Device, PBit, drives_beta
+from .devices import Device, PBit
 from .energy_model import EnergyModel
 from .kernels_read import LANES
 from .realism import Realism
@@ -52,10 +52,6 @@ def make_result(
     time = np.array(steps) * step_time
     values = _series(rows, replicas, len(units))
     values["energy_used"] = energy_model.used(values["spin_events"], couplings.mean_degree, time[:, None])
-    if drives_beta(device):
-        values["beta"] = values["control"]
-    else:
-        values["beta"] = np.full_like(values["control"], np.nan)
     best = [unit.record for unit in units]
     spins = np.concatenate([_unpack(record.best_words[:-1]) for record in best])[:replicas]
     reads = np.concatenate([record.best_read for record in best])[:replicas]
@@ -81,7 +77,7 @@ def _series(rows: Sequence[dict[str, Array]], replicas: int, n_units: int) -> di
     """(time, replica) of what was read; what is common to a unit is repeated."""
     names = ("energy", "best_so_far", "entropy", "magnetization", "order_parameter")
     values = {name: np.array([row[name][:replicas] for row in rows]) for name in names}
-    for name, source in (("control", "control"), ("spin_events", "events")):
+    for name, source in (("control", "control"), ("beta", "beta"), ("spin_events", "events")):
         by_unit = np.array([row[source] for row in rows])
         values[name] = np.repeat(by_unit, LANES, axis=1)[:, :replicas]
     return values

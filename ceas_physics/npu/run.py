@@ -27,6 +27,7 @@ class Unit(Protocol):
 
     record: Record
     events: NDArray[np.float64]
+    betas: NDArray[np.float64]
 
     def restart(self, repeat: int) -> None:
         """Begin another anneal with fresh streams."""
@@ -34,7 +35,8 @@ class Unit(Protocol):
     def run(self, controls: Array, n_steps: NDArray[np.int64]) -> int:
         """Intervals (n, 2), (n,), each ending with a read; how many were run before the target was hit.
 
-        `events` then holds the spin events of a replica so far, after each of the reads.
+        `events` then holds the spin events of a replica so far, after each of the reads; `betas` the inverse
+        temperature of each interval, NaN where there is none.
         """
 
 
@@ -145,6 +147,7 @@ def _row(
         "order_parameter": np.concatenate([record.overlap[row] for record in records]),
         "entropy": np.concatenate([record.entropy[row] for record in records]),
         "control": np.array([control[row].mean() for control in controls]),
+        "beta": np.array([unit.betas[row] for unit in units]),
         "events": np.array([unit.events[row] for unit in units]),
         "entropy_target": np.array([controller.target(fraction) for controller in controllers]),
     }

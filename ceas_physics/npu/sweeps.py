@@ -35,6 +35,7 @@ class Sweeps:
     ) -> None:
         self.model, self.reader, self.seed, self.word = model, reader, seed, word
         self.n_sites, self.events = model.lattice.n_sites, np.zeros(1)
+        self.betas = np.zeros(0)
         self.record = new_record(self.n_sites, rows, self._wide([(0, 1)])[0])
         self.words = np.zeros(self.n_sites + 1, np.uint64)
         self.fields = np.array(np.broadcast_to(model.fields, self.n_sites), dtype=float)
@@ -61,7 +62,8 @@ class Sweeps:
 
     def run(self, controls: Array, n_steps: NDArray[np.int64]) -> int:
         """Intervals at beta = mean of controls (n, 2), n_steps (n,) sweeps each, then a read."""
-        betas, tail = controls.mean(axis=1), (n_steps, self.reader, self.record)
+        self.betas = betas = controls.mean(axis=1)
+        tail = (n_steps, self.reader, self.record)
         if self.bits is not None:
             tables = self.bits.digits(betas)
             done = kernels_sweeps.run_bits(self.words, self.rng, self.bits.graph, tables, betas, *tail)
