@@ -1,5 +1,4 @@
 import json
-import math
 from collections import Counter
 
 import numpy as np
@@ -9,128 +8,9 @@ import xarray as xr
 from ceas_physics import attention
 from ceas_physics.text import corpus, default_text, encode
 from ceas_physics.thermostat import Thermostat
-from ceas_physics.training import observe, train
+from ceas_physics.training import train
 from ceas_physics.training.trace import head_scores
-from ceas_physics.transformer import (
-    TransformerConfig,
-    flatten,
-    forward,
-    initial_vector,
-    loss_and_gradient,
-    parameter_shapes,
-    unflatten,
-)
-
-SMALL = TransformerConfig(n_layers=2, n_heads=2, d_model=8, context=10, batch_size=4)
-CHARACTERS = 11
-BETA = np.array([[0.3, 0.9], [1.4, 0.5]])
-
-
-def small_model(dtype=np.float64, seed=0):
-    rng = np.random.default_rng(seed)
-    vector = initial_vector(SMALL, CHARACTERS, rng).astype(dtype)
-    vector += 0.3 * rng.standard_normal(vector.shape).astype(dtype)  # gains away from 1, embeddings of a fair size
-    sequences = rng.integers(0, CHARACTERS, (3, SMALL.context + 1))
-    return vector, sequences[:, :-1], sequences[:, 1:]
-
-
-def reference_logits(parameters, tokens, beta, config):
-    """The same model again, by einsum and without sharing a line."""
-
-    def norm(x, gain):
-        return (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-5) * gain
-
-    x = parameters["embedding"][tokens] + parameters["positions"]
-    for i in range(config.n_layers):
-        projection = parameters[f"qkv_{i}"].reshape(config.d_model, 3, config.n_heads, config.d_k)
-        q, k, v = np.einsum("btd,dchk->cbhtk", norm(x, parameters[f"norm_attention_{i}"]), projection)
-        scores = np.einsum("bhqk,bhjk->bhqj", q, k) * beta[i][:, None, None]
-        weights = np.exp(scores) * attention.causal_mask(tokens.shape[1])
-        mixed = np.einsum("bhqj,bhjk->bqhk", weights / weights.sum(-1, keepdims=True), v).reshape(x.shape)
-        x = x + mixed @ parameters[f"output_{i}"]
-        u = norm(x, parameters[f"norm_mlp_{i}"]) @ parameters[f"up_{i}"]
-        x = x + (u / 2 * (1 + np.tanh(math.sqrt(2 / math.pi) * (u + 0.044715 * u**3)))) @ parameters[f"down_{i}"]
-    return norm(x, parameters["norm_final"]) @ parameters["embedding"].T
-
-
-def test_forward_against_a_second_implementation():
-    vector, tokens, _ = small_model()
-    parameters = unflatten(vector, SMALL, CHARACTERS)
-    logits, layers, _ = forward(parameters, tokens, BETA, SMALL)
-    expected = reference_logits(parameters, tokens, BETA, SMALL)
-    np.testing.assert_allclose(logits.reshape(expected.shape), expected, rtol=1e-10, atol=1e-12)
-    weights = np.exp(BETA[1][:, None, None] * layers[1].scores())
-    np.testing.assert_allclose(layers[1].weights, weights / weights.sum(-1, keepdims=True), rtol=1e-9, atol=1e-15)
-    single, _, _ = forward(unflatten(vector.astype(np.float32), SMALL, CHARACTERS), tokens, BETA, SMALL)
-    assert single.dtype == np.float32
-    np.testing.assert_allclose(single, logits, atol=1e-4)
-
-
-@pytest.mark.parametrize("name", parameter_shapes(SMALL, CHARACTERS))
-def test_gradient_against_central_differences(name):
-    vector, tokens, targets = small_model()
-    parameters = unflatten(vector, SMALL, CHARACTERS)
-    _, gradient, _ = loss_and_gradient(parameters, tokens, targets, BETA, SMALL)
-    flat, step = parameters[name].reshape(-1), 1e-3
-    numerical = np.empty(flat.shape)
-    for i, value in enumerate(flat.copy()):
-        losses = []
-        for k in (-2, -1, 1, 2):
-            flat[i] = value + k * step
-            losses.append(loss_and_gradient(parameters, tokens, targets, BETA, SMALL)[0])
-        flat[i] = value
-        numerical[i] = (losses[0] - 8 * losses[1] + 8 * losses[2] - losses[3]) / (12 * step)
-    assert np.linalg.norm(numerical - gradient[name].ravel()) < 1e-6 * np.linalg.norm(numerical)
-
-
-def test_gradient_check_can_fail():
-    vector, tokens, targets = small_model()
-    parameters = unflatten(vector, SMALL, CHARACTERS)
-    right = loss_and_gradient(parameters, tokens, targets, BETA, SMALL)[1]["qkv_1"]
-    wrong = loss_and_gradient(parameters, tokens, targets, BETA * 1.001, SMALL)[1]["qkv_1"]
-    assert np.linalg.norm(wrong - right) > 1e-5 * np.linalg.norm(right)
-
-
-def test_the_future_changes_nothing():
-    vector, tokens, _ = small_model(np.float32)
-    parameters = unflatten(vector, SMALL, CHARACTERS)
-    other = tokens.copy()
-    other[:, 6] = (other[:, 6] + 1) % CHARACTERS
-    first, second = (
-        forward(parameters, t, BETA, SMALL)[0].reshape(3, SMALL.context, CHARACTERS) for t in (tokens, other)
-    )
-    np.testing.assert_array_equal(first[:, :6], second[:, :6])
-    assert (np.abs(first[:, 6:] - second[:, 6:]).max(axis=(0, 2)) > 1e-3).all()
-
-
-def test_flat_vector():
-    vector, _, _ = small_model()
-    parameters = unflatten(vector, SMALL, CHARACTERS)
-    np.testing.assert_array_equal(flatten(parameters, SMALL, CHARACTERS), vector)
-    assert all(np.shares_memory(array, vector) for array in parameters.values())
-    with pytest.raises(ValueError, match="parameters, got an array of shape"):
-        unflatten(vector[:-1], SMALL, CHARACTERS)
-
-
-def test_untrained_queries_and_keys_have_unit_variance():
-    config = TransformerConfig(context=16)
-    vector = initial_vector(config, 100, np.random.default_rng(3))
-    assert 8_000 < vector.size < 9_500
-    tokens = np.random.default_rng(4).integers(0, 100, (64, 16))
-    _, layers, _ = forward(unflatten(vector, config, 100), tokens, config.standard_beta, config)
-    assert np.mean([layers[0].queries.var(), layers[0].keys.var()]) == pytest.approx(1.0, abs=0.3)
-
-
-def test_fast_observables_equal_their_definitions():
-    config = TransformerConfig(context=20)
-    vector = initial_vector(config, 30, np.random.default_rng(5)).astype(float)
-    tokens = np.random.default_rng(6).integers(0, 30, (4, 20))
-    _, layers, _ = forward(unflatten(vector, config, 30), tokens, BETA, config)
-    scores = np.array([layer.scores() for layer in layers]).swapaxes(1, 2).reshape(2, 2, 80, 20)
-    beta = BETA[..., None]
-    expected = [attention.entropy(scores, beta), attention.score_variance(scores, beta), attention.sigma_qk(scores)]
-    for values, rows in zip(observe(layers, BETA), expected):
-        np.testing.assert_allclose(values, attention.head_mean(rows, scores), rtol=1e-10)
+from ceas_physics.transformer import TransformerConfig
 
 
 @pytest.fixture(scope="module")
