@@ -87,6 +87,8 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--passages", type=int, default=40, help="most passages of the text")
     sub.add_argument("--length", type=int, default=128, help="tokens of a passage")
     sub.add_argument("--no-control", action="store_true", help="leave out the same model with random weights")
+    text = "Lowest energies by a simulated analog machine, of an instance file or of a lattice, to a NetCDF file."
+    _add_annealing(command("anneal", _anneal, "anneal.nc", text))
     text = "Which beta a head learns to look up with: accuracy curves, n-ary search, bandit, redundancy (3 minutes)."
     sub = command("search", _search, "ceas-search", text)
     sub.add_argument("--quick", action="store_true", help="a 20-second version: fewer seeds and betas, short training")
@@ -117,6 +119,20 @@ def _add_sampling(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--warmup", type=int, default=500, help="sweeps before the first draw")
     sub.add_argument("--draws", type=int, default=2000, help="stored draws per chain")
     sub.add_argument("--thin", type=int, default=1, help="sweeps between draws")
+
+
+def _add_annealing(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("instance", nargs="?", help="G-set, .mtx, .coo, .bqm or .json file; the lattice if not given")
+    sub.add_argument("--lattice", choices=LATTICES, default="square", help="complete has J = 1/n, others J = 1")
+    sub.add_argument("--pq", type=int, nargs=2, default=(5, 4), metavar=("P", "Q"), help="of a hyperbolic lattice")
+    sub.add_argument("--size", type=int, default=32, help="L, or the number of sites (complete, hyperbolic)")
+    sub.add_argument("--glass", action="store_true", help="+-J Edwards-Anderson couplings from the seed")
+    sub.add_argument("--device", default="p_bit", help="p_bit, soft_spin, oscillator, bifurcation")
+    sub.add_argument("--schedule", default="geometric", help="linear, geometric, thermodynamic, corridor")
+    sub.add_argument("--replicas", type=int, default=64, help="independent machines")
+    sub.add_argument("--sweeps", type=int, default=1000, help="updates per spin, or steps, of an anneal")
+    sub.add_argument("--time-limit", type=float, metavar="SECONDS", help="repeat anneals until then")
+    sub.add_argument("--target", type=float, metavar="ENERGY", help="stop at this energy")
 
 
 def _report(options: argparse.Namespace) -> None:
@@ -198,6 +214,21 @@ def _heads(options: argparse.Namespace) -> None:
     sizes = {"passages": options.passages, "length": options.length, "seed": options.seed}
     print(report(options.model, options.out, options.text, _bars(options), control=not options.no_control, **sizes))
     print(f"Tables and pictures: {options.out}")
+
+
+def _anneal(options: argparse.Namespace) -> None:
+    from .npu import anneal
+    from .npu.command import summary
+    from .npu.instances import read_instance
+
+    check_file(options.out)
+    model = read_instance(options.instance) if options.instance else _model(options, options.size, options.glass)
+    result = anneal(
+        model, options.device, options.schedule, options.replicas, options.seed, options.time_limit, options.target,
+        _bars(options), sweeps=options.sweeps,
+    )  # fmt: skip
+    print(summary(model, result))
+    _save(result, options)
 
 
 def _search(options: argparse.Namespace) -> None:

@@ -27,7 +27,7 @@ from .reading import make_reader
 from .realism import Realism
 from .result import make_result
 from .run import Plan, Unit, cores, drive
-from .schedules import Corridor, Linear, Path, Thermodynamic, as_schedule, ends_of, path_of
+from .schedules import Corridor, Geometric, Linear, Path, Thermodynamic, as_schedule, ends_of, path_of
 from .sweeps import Sweeps
 
 if TYPE_CHECKING:
@@ -196,6 +196,7 @@ def _resolve(
         bounds = ends_of(plan, ends)
         if not 0.0 < bounds[0] < bounds[1]:
             raise ValueError(f"schedule needs 0 < start < end in beta, got {bounds[0]:g} to {bounds[1]:g}")
+        plan = replace(plan, start=bounds[0], end=bounds[1])
         if isinstance(plan, Thermodynamic):
             return pilot(plan).constant_speed(), [], plan
         beta_c, entropy_c = plan.beta_c, plan.entropy_c
@@ -204,11 +205,14 @@ def _resolve(
             beta_c = measured.specific_heat_peak if beta_c is None else beta_c
             if entropy_c is None:
                 entropy_c = float(np.interp(np.log(beta_c), np.log(measured.beta), measured.entropy))
-        controls = [CorridorControl(plan, beta_c, entropy_c, bounds, 1.0 / couplings.scale) for _ in range(n_units)]
-        return None, controls, plan
+        plan = replace(plan, beta_c=beta_c, entropy_c=entropy_c)
+        return None, [CorridorControl(plan, 1.0 / couplings.scale) for _ in range(n_units)], plan
     if given == "geometric" and min(ends) <= 0.0:
         plan = Linear()
-    path = path_of(plan, ends)
+    if isinstance(plan, Linear | Geometric):
+        start, end = ends_of(plan, ends)
+        plan = replace(plan, start=start, end=end)
+    path = path_of(plan)
     path(np.linspace(0.0, 1.0, 11))
     return path, [], plan
 

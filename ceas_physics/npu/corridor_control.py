@@ -16,19 +16,15 @@ class CorridorControl:
     Parameters
     ----------
     corridor
-        Settings.
-    beta_c, entropy_c
-        Where the hold aims at.
-    ends
-        Bounds of beta.
+        Settings, with ends, beta_c and entropy_c given.
     unit
         1/(root mean square local field): the unit of the largest step.
     """
 
-    def __init__(
-        self, corridor: Corridor, beta_c: float, entropy_c: float, ends: tuple[float, float], unit: float
-    ) -> None:
-        self.corridor, self.beta_c, self.entropy_c, self.ends, self.unit = corridor, beta_c, entropy_c, ends, unit
+    def __init__(self, corridor: Corridor, unit: float) -> None:
+        numbers = (corridor.start, corridor.end, corridor.beta_c, corridor.entropy_c)
+        start, end, self.beta_c, self.entropy_c = (float(x) for x in numbers if x is not None)
+        self.corridor, self.ends, self.unit = corridor, (start, end), unit
         self.restart()
 
     def restart(self) -> None:

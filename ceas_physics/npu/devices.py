@@ -149,7 +149,7 @@ class Bifurcation:
     mode: str = "discrete"
     coupling: float = 0.5
     a0: float = 1.0
-    dt: float = 1.0
+    dt: float = 0.75
 
     def __post_init__(self) -> None:
         _choice("mode", self.mode, ("ballistic", "discrete"))

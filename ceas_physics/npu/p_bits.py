@@ -92,10 +92,11 @@ class PBits:
 
     def _tables(self, betas: Array) -> NDArray[np.uint64]:
         """(n_beta, n_classes, n_terms, n_digits) with the digits padded to a multiple of eight."""
-        digits = heat_bath_digits(betas, self.reader.coupling, self.reader.field, self.degrees)[:, :, :, 0]
+        different, which = np.unique(betas, return_inverse=True)
+        digits = heat_bath_digits(different, self.reader.coupling, self.reader.field, self.degrees)[:, :, :, 0]
         padding = -digits.shape[2] % 8
         padded = np.pad(digits, ((0, 0), (0, 0), (0, padding), (0, 0)))
-        return np.ascontiguousarray(padded.swapaxes(-1, -2))
+        return np.ascontiguousarray(padded.swapaxes(-1, -2)[which])
 
     def _wide(self, repeat: int, purpose: int) -> NDArray[np.uint64]:
         return wide_states(self.seed, Purpose.DEVICE, [(self.n_sites, self.word, repeat, purpose)])[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -69,7 +70,7 @@ def make_result(
         _attributes(model), device=repr(device), schedule=_text(schedule), realism=repr(realism),
         energy_model=str(energy_model), steps=outcome.steps, anneals=outcome.anneals, stopped_by=outcome.stopped_by,
         interrupted=int(outcome.stopped_by == "interrupt"), run_seconds=outcome.seconds,
-        versions=json.dumps(versions()), **arguments,
+        versions=_versions(), **arguments,
     )  # fmt: skip
 
 
@@ -94,6 +95,11 @@ def _unpack(words: NDArray[np.uint64]) -> NDArray[np.int8]:
     """(n_sites,) words -> (64, n_sites) of +-1."""
     bits = words[None] >> np.arange(LANES, dtype=np.uint64)[:, None] & np.uint64(1)
     return (2 * bits.astype(np.int8) - 1).astype(np.int8)
+
+
+@cache
+def _versions() -> str:
+    return json.dumps(versions())
 
 
 def _text(schedule: Any) -> str:

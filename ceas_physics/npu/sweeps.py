@@ -65,7 +65,8 @@ class Sweeps:
         self.betas = betas = controls.mean(axis=1)
         tail = (n_steps, self.reader, self.record)
         if self.bits is not None:
-            tables = self.bits.digits(betas)
+            different, which = np.unique(betas, return_inverse=True)
+            tables = self.bits.digits(different)[which]
             done = kernels_sweeps.run_bits(self.words, self.rng, self.bits.graph, tables, betas, *tail)
         else:
             run = kernels_sweeps.run_rows if self.cached else kernels_sweeps.run_fields
