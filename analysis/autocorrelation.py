@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import fft
+
+from .notices import warn
 
 Array = NDArray[np.float64]
 
@@ -106,11 +107,10 @@ def autocorrelation_time(series: ArrayLike, window: str = "sokal") -> Autocorrel
         error = _bartlett_error(rho[: cut + 1], tau, n)
     trusted = bool(np.isfinite(error) and n >= TRUSTED * tau)
     if not trusted:
-        warnings.warn(
+        warn(
             f"the series is short: tau = {tau:.3g} draws, n = {n} ({len(chains)} chains of {chains.shape[1]} draws);"
             f" tau needs n >= {TRUSTED} tau and chains longer than its window: draw more",
             ShortSeriesWarning,
-            stacklevel=2,
         )
     return Autocorrelation(tau, error, _decay_time(rho[: cut + 1], n), cut, n, n / tau, trusted)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -15,10 +14,11 @@ from threadpoolctl import threadpool_limits
 
 from .collapse_methods import METHODS
 from .collapse_problem import Collapse, Problem
-from .crossing import by_size, cross_extremes
+from .crossing import cross_extremes
 from .joint_fit import Points, flatten
 from .laws import Law, law_of
-from .measurement import Data, Measurement, measure
+from .measurement import Data, Measurement, measure_sizes
+from .notices import warn
 from .resampling import Array
 from .scaling import ScalingWarning, warn_of_drift, without_smallest
 from .thermodynamics import QUANTITIES, evaluate
@@ -142,7 +142,7 @@ def fit_collapse(
     """
     _check(method, corrections, resamples)
     law = law_of(data, dimension)
-    runs = sorted((run for run in measure(data) if run.n_sites >= smallest), key=by_size)
+    runs = measure_sizes(data, smallest)
     _check_sizes(runs, corrections)
     points = flatten(runs, [_finite(run, quantity) for run in runs])
     held = {"beta_c": beta_c, "y": law.y if nu is None else 1 / (nu * law.root)}
@@ -162,11 +162,10 @@ def fit_collapse(
 
 def _warn(fit: CollapseFit) -> None:
     if fit.p <= LOWEST_P:
-        warnings.warn(
+        warn(
             f"the curves do not collapse (chi2 = {fit.chi2:.1f}, dof = {fit.dof:.1f}): errors enlarged; take narrower "
             "windows of beta, leave out small sizes (smallest=) or allow for corrections=True",
             ScalingWarning,
-            stacklevel=3,
         )
     warn_of_drift(fit.beta_c_shift, fit.beta_c_error)
 

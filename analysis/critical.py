@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from numbers import Integral
@@ -11,14 +10,16 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from .crossing import CrossingWarning, PairCrossing, by_size, find_crossings
+from .crossing import CrossingWarning, PairCrossing, find_crossings
 from .drift import extrapolate
-from .measurement import Data, Measurement, measure, split_sizes
+from .measurement import Data, Measurement, measure_sizes, split_sizes
+from .notices import warn
 from .resampling import Array, jackknife_covariance
+from .scaling import FEWEST_SIZES, fit_scaling
 
 # Exponents in the number of sites of the Ising class: t N^y is the scaling variable, N^-w the leading correction of U4.
-# 2D: nu = 1, L^(-7/4); 3D: nu = 0.630, omega = 0.83; mean field (and d >= 4 up to logarithms): N^(1/2), N^(-1/2).
-EXPONENTS = {"2": (1 / 2, 7 / 8), "3": (1 / (3 * 0.630), 0.83 / 3), "mean_field": (1 / 2, 1 / 2)}
+# 2D: nu = 1, L^(-7/4); 3D: nu = 0.630, omega = 0.83; mean field (and 4D up to logarithms): N^(1/2), N^(-1/2).
+EXPONENTS = {"2": (1 / 2, 7 / 8), "3": (1 / (3 * 0.630), 0.83 / 3), "4": (1 / 2, 1 / 2), "mean_field": (1 / 2, 1 / 2)}
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,11 @@ class CriticalBeta:
 def critical_beta(data: Data, quantity: str = "binder", dimension: int | str | None = None) -> CriticalBeta:
     """Critical point from the drift of the crossings, beta_cross = beta_c + a x with x -> 0 for large sizes.
 
-    With U4 = f(t N^y) + b N^-w to first order, the sizes N1 < N2 cross at a distance proportional to
+    U4 of mean field (complete, random-regular, closed hyperbolic, d >= 5) with 3 sizes or more goes to `fit_scaling`
+    instead, where its known value at beta_c holds the fit: graphs differ by more than size, and a crossing of two of
+    them can lie 1 % off. The error joins the fit's with the change when the smallest size is left out.
+
+    Otherwise, with U4 = f(t N^y) + b N^-w to first order, the sizes N1 < N2 cross at a distance proportional to
     x = (N1^-w - N2^-w) / (N2^y - N1^y). The straight line in x is fitted with the covariance of the crossings, which
     share sizes; the smallest pairs are dropped while the fit is not credible (p < 0.05). The error is the fit's, joined
     in quadrature with the whole way from the last crossing to the extrapolation: an allowance for the drift not seen.
@@ -67,16 +72,24 @@ def critical_beta(data: Data, quantity: str = "binder", dimension: int | str | N
     Warns
     -----
     CrossingWarning
-        If only one pair of sizes crosses, so that the error holds no allowance for drift.
+        If only one pair of sizes crosses, so that the error holds no allowance for drift; if the joint fit of mean
+        field is not possible, and why: crossings are used.
+    ScalingWarning
+        As `fit_scaling`.
     """
-    runs = sorted(measure(data), key=by_size)
+    if dimension is None:
+        dimension = split_sizes(data)[0].attrs.get("dimension")
+    runs = measure_sizes(data)
+    universality = _universality(dimension)
+    if universality == "mean_field" and quantity == "binder" and len({run.n_sites for run in runs}) >= FEWEST_SIZES:
+        joint = _joint_fit(data)
+        if joint is not None:
+            return joint
     pairs = find_crossings(runs, quantity)
     beta, covariance = _joint(pairs)
     kept = np.flatnonzero(np.isfinite(beta))
     beta, covariance = beta[kept], covariance[np.ix_(kept, kept)]
-    exponents = EXPONENTS.get(
-        _universality(split_sizes(data)[0].attrs.get("dimension") if dimension is None else dimension)
-    )
+    exponents = EXPONENTS.get(universality)
     if len(beta) == 1:
         return _single(beta, covariance, quantity)
     if exponents is None:
@@ -85,10 +98,22 @@ def critical_beta(data: Data, quantity: str = "binder", dimension: int | str | N
 
 
 def _universality(dimension: Any) -> str:
-    """Key of EXPONENTS; from four dimensions on the exponents are those of mean field."""
+    """Key of EXPONENTS; above four dimensions the exponents are those of mean field."""
     if isinstance(dimension, Integral):
-        return "mean_field" if int(dimension) >= 4 else str(int(dimension))
+        return "mean_field" if int(dimension) > 4 else str(int(dimension))
     return str(dimension)
+
+
+def _joint_fit(data: Data) -> CriticalBeta | None:
+    """From `fit_scaling`; None with a warning where it is not possible."""
+    try:
+        fit = fit_scaling(data, dimension="mean_field")
+    except ValueError as error:
+        warn(f"no joint mean-field fit, crossings instead, which may lie 1 % off: {error}", CrossingWarning)
+        return None
+    shift = 0.0 if np.isnan(fit.beta_c_shift) else fit.beta_c_shift
+    method = f"binder, joint mean-field fit of {fit.n_runs} runs, error includes the change without the smallest size"
+    return CriticalBeta(fit.beta_c, float(np.hypot(fit.beta_c_error, shift)), method)
 
 
 def _joint(pairs: list[PairCrossing | None]) -> tuple[Array, Array]:
@@ -114,11 +139,10 @@ def _distances(runs: list[Measurement], y: float, w: float) -> Array:
 
 def _single(beta: Array, covariance: Array, quantity: str) -> CriticalBeta:
     error = float(np.sqrt(covariance[0, 0]))
-    warnings.warn(
+    warn(
         f"beta_c = {beta[0]:.6g} comes from one crossing: its error {error:.2g} is statistical only, "
         "without the drift with size; use 3 sizes or more",
         CrossingWarning,
-        stacklevel=3,
     )
     return CriticalBeta(float(beta[0]), error, f"{quantity} crossing of one pair of sizes, error statistical only")
 

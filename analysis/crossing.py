@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -11,7 +10,8 @@ import xarray as xr
 from numpy.polynomial import polynomial
 
 from .curves import fit_nearby, floored_errors, follow_root, rising_root
-from .measurement import Data, Measurement, measure
+from .measurement import Data, Measurement, measure_sizes
+from .notices import warn
 from .resampling import Array, jackknife_covariance
 from .thermodynamics import QUANTITIES, evaluate
 
@@ -68,7 +68,7 @@ def find_crossings(runs: list[Measurement], quantity: str) -> list[PairCrossing 
         )
         if len(missing) == len(pairs):
             raise ValueError(message)
-        warnings.warn(message, CrossingWarning, stacklevel=3)
+        warn(message, CrossingWarning)
     return pairs
 
 
@@ -102,7 +102,7 @@ def crossings(data: Data, quantity: str = "binder") -> xr.Dataset:
     CrossingWarning
         If some pairs cross and others do not.
     """
-    runs = sorted(measure(data), key=by_size)
+    runs = measure_sizes(data)
     pairs = find_crossings(runs, quantity)
     columns = np.array([_columns(pair) for pair in pairs]).T  # (5, pair)
     name = QUANTITIES[quantity].long_name
@@ -148,11 +148,6 @@ def cross_extremes(runs: list[Measurement], quantity: str) -> tuple[PairCrossing
 def _slope(run: Measurement, quantity: str, beta: float) -> float:
     scale = float(np.mean(np.diff(np.sort(run.beta))))
     return float(fit_nearby(run.beta, evaluate(run, quantity), beta, scale).coefficients[1, 0]) / scale
-
-
-def by_size(run: Measurement) -> int:
-    """Key that orders measurements by number of sites."""
-    return run.n_sites
 
 
 def _columns(pair: PairCrossing | None) -> list[float]:

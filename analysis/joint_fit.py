@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import chdtrc
+from scipy.special import chdtrc, ndtr, stdtrit
 
 from .curves import floored_errors
 from .measurement import Measurement
@@ -122,8 +122,8 @@ class JointFit:
     chi2, dof
         Of the fit with the errors of the points taken as independent.
     scatter
-        Error of beta_c if every run had one of its own, apart in x by as much as the residuals say; NaN where none is
-        left to judge by.
+        Error of beta_c if every run had one of its own, apart in x by as much as the residuals say, times Student's
+        factor for few runs; NaN where none is left to judge by.
     x, residual
         (point,): the scaling variable (beta / beta_c - 1) N^y, and Q less the whole fit.
     """
@@ -242,9 +242,7 @@ def _result(
         covariance=_covariance(points, response),
         chi2=float(residual @ residual),
         dof=len(points.value) - form.n_parameters,
-        scatter=_scatter(points, residual, jacobian, inverse, theta[1])
-        if n_runs > form.n_sizes_needed
-        else float("nan"),
+        scatter=_scatter(points, residual, jacobian, inverse, theta[1]) * _student(n_runs - form.n_sizes_needed),
         x=x * unit * points.n_sites.max() ** theta[1],
         residual=residual * points.error,
     )
@@ -257,6 +255,11 @@ def _covariance(points: Points, response: Array) -> Array:
         moved: Any = rows @ response[:, points.run == run].T  # (block, parameter)
         total = total + jackknife_covariance(moved[:, :, np.newaxis], moved[:, np.newaxis, :])
     return total
+
+
+def _student(dof: int) -> float:
+    """Half width of a 68 % interval whose scale has dof degrees of freedom (1.84, 1.32, ... 1); NaN without any."""
+    return float(stdtrit(dof, ndtr(1.0))) if dof > 0 else float("nan")
 
 
 def _scatter(points: Points, residual: Array, jacobian: Array, inverse: Array, y: float) -> float:

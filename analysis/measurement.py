@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from .moments import Series, autocorrelation_times, block_moments, leave_one_block_out, leave_one_realisation_out
+from .notices import warn
 from .resampling import Array, block_counts, block_starts
 
 Data = xr.Dataset | Sequence[xr.Dataset]
@@ -89,11 +89,32 @@ def measure(data: Data) -> list[Measurement]:
     return measurements
 
 
+def measure_sizes(data: Data, smallest: int = 0) -> list[Measurement]:
+    """As `measure`, of sizes that scale: ordered by number of sites, those of fewer than ``smallest`` sites left out.
+
+    Raises
+    ------
+    ValueError
+        As `measure`, and of open hyperbolic patches: a finite share of their sites is rim, however large they are.
+    """
+    for size in split_sizes(data):
+        if "lattice_layers" in size.attrs:
+            raise ValueError(
+                f"{size.attrs.get('lattice', 'the lattice')} is an open hyperbolic patch: a finite share of its sites "
+                "is rim, however large it is, so that its sizes have no common scaling function and no crossing tells "
+                "beta_c; take closed_hyperbolic maps for the bulk transition, `ceas hyperbolic` for that of a free rim"
+            )
+    return sorted((run for run in measure(data) if run.n_sites >= smallest), key=lambda run: run.n_sites)
+
+
 def split_sizes(data: Data) -> list[xr.Dataset]:
     """One dataset per size: a list as it is, a dataset with dimension ``L`` taken apart, any other as the only size."""
     if isinstance(data, xr.Dataset) and "L" not in data.dims:
         return [data]
     sizes = [data.isel(L=i) for i in range(data.sizes["L"])] if isinstance(data, xr.Dataset) else list(data)
+    if not all(isinstance(size, xr.Dataset) for size in sizes):
+        given = type(data).__name__
+        raise ValueError(f"data must be a Dataset or a list of Datasets, got {given}: of a dict, give list(d.values())")
     if len(sizes) == 0:
         raise ValueError("data must hold at least one size, got none")
     if any("L" not in size.coords or size["L"].ndim for size in sizes):
@@ -213,4 +234,4 @@ def _warn_short_runs(measurements: list[Measurement]) -> None:
     if cases:
         advice = f"error bars need tau < n / {TAU_PER_RUN} and chains longer than {TAU_PER_CHAIN} tau: draw more"
         more = f", and {len(cases) - 1} more such cases" if len(cases) > 1 else ""
-        warnings.warn(f"{max(cases)[1]}{more}; {advice}", ShortRunWarning, stacklevel=4)
+        warn(f"{max(cases)[1]}{more}; {advice}", ShortRunWarning)

@@ -10,11 +10,11 @@ import numpy as np
 import xarray as xr
 from numpy.polynomial import polynomial
 
-from .crossing import PairCrossing, by_size, find_crossings
+from .crossing import PairCrossing, find_crossings
 from .curves import fit_nearby
 from .drift import extrapolate
 from .laws import law_of
-from .measurement import Data, Measurement, measure
+from .measurement import Data, Measurement, measure_sizes
 from .resampling import Array, jackknife_covariance
 from .thermodynamics import evaluate
 
@@ -73,7 +73,7 @@ def quotients(
     H. G. Ballesteros et al., Phys. Lett. B 378 (1996) 207.
     """
     law = law_of(data, dimension)
-    runs = sorted(measure(data), key=by_size)
+    runs = measure_sizes(data)
     pairs = find_crossings(runs, crossing)
     sizes = np.array([run.n_sites for run in runs]) ** (1 / law.root)
     name, order = (crossing, 1) if observable == SLOPE else (observable, 0)

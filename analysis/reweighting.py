@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +13,7 @@ from threadpoolctl import threadpool_limits
 from .mbar import Pool, Solution, pool_samples, relative_denominators, solve
 from .measurement import PAIR_OBSERVABLES, Data, Measurement, join_sizes, measure, series_of, split_sizes
 from .moments import Series, powers
+from .notices import warn
 from .resampling import Array, block_counts, block_starts, jackknife_error, leave_one_out
 from .thermodynamics import QUANTITIES, evaluate
 
@@ -234,20 +234,18 @@ def _warn_outside(tables: list[xr.Dataset]) -> None:
         outside = table["beta"].values[~table["valid"].values]
         if len(outside):
             fewest = float(table["n_effective"].min())
-            warnings.warn(
+            warn(
                 f"{size}{len(outside)} of {table.sizes['beta']} points between beta = {outside.min():g} and"
                 f" {outside.max():g} rest on fewer than {FEWEST_SAMPLES:g} effective samples (at worst {fewest:.3g}),"
                 " see `valid`: simulate nearer to them, or draw more",
                 ReweightingWarning,
-                stacklevel=3,
             )
         if table["overlap"] < LEAST_OVERLAP:
-            warnings.warn(
+            warn(
                 f"{size}simulated betas share too few energies (overlap {float(table['overlap']):.2g}, needed"
                 f" {LEAST_OVERLAP:g}): free energies and entropies across the gap are not to be trusted; simulate more"
                 " betas",
                 ReweightingWarning,
-                stacklevel=3,
             )
 
 

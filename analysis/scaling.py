@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from itertools import product
@@ -11,10 +10,11 @@ import numpy as np
 import xarray as xr
 
 from .collapse import collapse_quality
-from .crossing import PairCrossing, by_size, cross_extremes
+from .crossing import PairCrossing, cross_extremes
 from .joint_fit import Form, JointFit, Points, fit_jointly, flatten
 from .laws import Law, law_of
-from .measurement import Data, Measurement, measure
+from .measurement import Data, Measurement, measure_sizes
+from .notices import warn
 from .thermodynamics import evaluate
 
 FEWEST_SIZES = 3
@@ -40,8 +40,9 @@ class ScalingFit:
         Jackknife error, times sqrt(chi2 / dof) where the fit is not credible (p < 0.05).
     beta_c_scatter
         Error of beta_c if every run had a beta_c of its own, apart at random in x by as much as its residuals say: for
-        mean-field data, whose graphs differ by more than size. NaN for flat lattices and where there are no more runs
-        than numbers that move whole curves (beta_c, b_0, ...).
+        mean-field data, whose graphs differ by more than size. Half the width of a 68 % interval of Student's t: three
+        runs leave one degree of freedom beside beta_c and b_0, a factor 1.84. NaN for flat lattices and where there are
+        no more runs than numbers that move whole curves (beta_c, b_0, ...).
     beta_c_shift
         Change of beta_c when the smallest size is left out; NaN where too few sizes remain.
     nu, nu_error
@@ -110,8 +111,7 @@ def fit_scaling(
 
     Closed hyperbolic maps are no scaled copies of each other: a good run sees a beta_c of its own in every map,
     and the quoted error of mean-field data allows for that (`ScalingFit.beta_c_scatter`). Three maps leave little to
-    judge the scatter by: three runs on {5,4} maps of 330, 1710 and 3720 sites came out low by 1.6, 2.0 and 2.2 errors,
-    with `beta_c_shift` of 1.6, 2.3 and 0.9 errors. Use more maps, or quote the shift where it is the larger.
+    judge the scatter by: use more, or join the error with `beta_c_shift`, as `critical_beta` does.
 
     Parameters
     ----------
@@ -141,18 +141,17 @@ def fit_scaling(
     M. Hasenbusch, Phys. Rev. B 82, 174433 (2010), for omega in 3D and joint fits of dimensionless quantities.
     """
     law = law_of(data, dimension)
-    runs = sorted((run for run in measure(data) if run.n_sites >= smallest), key=by_size)
+    runs = measure_sizes(data, smallest)
     n_sizes = len({run.n_sites for run in runs})
     if n_sizes < FEWEST_SIZES:
         raise ValueError(f"a scaling fit needs at least {FEWEST_SIZES} different sizes, got {n_sizes}: add sizes")
     points, start = _points_near_crossing(runs, quantity, law)
     fit = _best_fit(points, law, quantity, start)
     if fit.p <= LOWEST_P:
-        warnings.warn(
+        warn(
             f"one scaling function does not fit all sizes (chi2 = {fit.chi2:.1f}, dof = {fit.dof}): errors enlarged; "
             "leave out small sizes (smallest=) or, of closed maps, those of small injectivity radius",
             ScalingWarning,
-            stacklevel=2,
         )
     found = _report(fit, points, law, quantity)
     warn_of_drift(found.beta_c_shift, found.beta_c_error)
@@ -162,11 +161,10 @@ def fit_scaling(
 def warn_of_drift(shift: float, error: float) -> None:
     """Warn where beta_c moves by more than 3 errors when the smallest size is left out."""
     if abs(shift) > DRIFT * error:
-        warnings.warn(
+        warn(
             f"without the smallest size beta_c moves by {shift:.2g}, more than {DRIFT:g} errors of {error:.2g}: "
             "corrections to scaling exceed the error; leave out small sizes (smallest=) or quote the shift",
             ScalingWarning,
-            stacklevel=3,
         )
 
 
@@ -175,9 +173,7 @@ def without_smallest(change: Callable[[], float]) -> float:
     try:
         return change()
     except ValueError as error:
-        warnings.warn(
-            f"how stable beta_c is, is not known: without the smallest size {error}", ScalingWarning, stacklevel=5
-        )
+        warn(f"how stable beta_c is, is not known: without the smallest size {error}", ScalingWarning)
         return float("nan")
 
 
@@ -213,20 +209,28 @@ def _points_near_crossing(runs: list[Measurement], quantity: str, law: Law) -> t
 
 
 def _best_fit(points: Points, law: Law, quantity: str, start: tuple[float, float]) -> JointFit:
-    """The first credible fit, of increasing degree, without and then with the term N^-2w.
+    """The first credible fit that converges, of increasing degree, without and then with the term N^-2w.
 
     Where none is, the degree of lowest chi2 / dof without it: a term that does not explain the misfit would only add
     leverage. The lowest degree is ample for the window, so that a choice, which would make errors too small, is seldom.
     """
     fits: list[JointFit] = []
+    failures: list[ValueError] = []
     for second, degree in product((False, True), DEGREES):
         form = Form(degree, second, law.w, law.critical_value(quantity), law.dimension is not None)
-        if fits and not _determined(form, points):
+        if (fits or failures) and not _determined(form, points):
             continue
-        fits.append(fit_jointly(points, form, *start))
+        try:
+            fits.append(fit_jointly(points, form, *start))
+        except ValueError as error:
+            failures.append(error)
+            continue
         if fits[-1].p > LOWEST_P:
             return fits[-1]
-    return min((fit for fit in fits if not fit.form.second), key=lambda fit: fit.chi2 / fit.dof)
+    if not fits:
+        raise failures[0]
+    plain = [fit for fit in fits if not fit.form.second]
+    return min(plain or fits, key=lambda fit: fit.chi2 / fit.dof)
 
 
 def _determined(form: Form, points: Points) -> bool:

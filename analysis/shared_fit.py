@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
@@ -10,10 +9,10 @@ import numpy as np
 import xarray as xr
 from scipy.special import chdtrc
 
-from .crossing import by_size
 from .joint_fit import Form
 from .laws import Law, law_of
-from .measurement import Data, Measurement, measure
+from .measurement import Data, Measurement, measure_sizes
+from .notices import warn
 from .resampling import Array
 from .scaling import FEWEST_SIZES, LOWEST_P, ScalingWarning, check_near, warn_of_drift, window
 from .shared_system import SHARED, Near, Solution, System, solve
@@ -128,7 +127,7 @@ def fit_shared(
     names, priors = tuple(quantities), dict(priors or {})
     _check(names, priors)
     law = law_of(data, dimension)
-    runs = sorted((run for run in measure(data) if run.n_sites >= smallest), key=by_size)
+    runs = measure_sizes(data, smallest)
     n_sizes = len({run.n_sites for run in runs})
     if n_sizes < FEWEST_SIZES:
         raise ValueError(f"a scaling fit needs at least {FEWEST_SIZES} different sizes, got {n_sizes}: add sizes")
@@ -139,11 +138,10 @@ def fit_shared(
     system = System(near, forms, law, priors)
     fit = _report(solve(system, start), system, names)
     if fit.p <= LOWEST_P:
-        warnings.warn(
+        warn(
             f"one beta_c and nu do not fit all sizes and quantities (chi2 = {fit.chi2:.1f}, dof = {fit.dof}): errors "
             "enlarged; leave out small sizes (smallest=) or widen a prior",
             ScalingWarning,
-            stacklevel=2,
         )
     warn_of_drift(fit.beta_c_shift, fit.beta_c_error)
     return fit

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from threadpoolctl import threadpool_limits
 from .mbar import Pool, Solution, relative_denominators, solve
 from .measurement import Data, Measurement, join_sizes
 from .moments import Series
+from .notices import warn
 from .resampling import Array, jackknife_error
 from .reweighting import FEWEST_SAMPLES, ReweightingWarning, averages, measure_chains, pool_run
 
@@ -120,11 +120,10 @@ def _zeros_of_sizes(data: Data, count: int, find: Any) -> xr.Dataset:
         tables.append(table.assign_coords(n_sites=run.n_sites, **({} if run.label is None else {"L": run.label})))
     resolved = np.stack([table["resolved"].values for table in tables])
     if not resolved.all():
-        warnings.warn(
+        warn(
             f"{int((~resolved).sum())} of {resolved.size} zeros are not resolved, see `resolved`: draw more,"
             " or simulate more betas near them",
             ReweightingWarning,
-            stacklevel=3,
         )
     return join_sizes(tables, data)
 

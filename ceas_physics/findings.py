@@ -113,7 +113,7 @@ def details(results: Results) -> list[str]:
     ):
         estimate = analysis.critical_beta(data)
         known = f" (exact {exact:.5f}, {abs(estimate.value - exact) / estimate.error:.1f} errors away)" if exact else ""
-        lines.append(f"{name}: beta_c = {estimate.value:.5f} +- {estimate.error:.5f}{known}, from Binder crossings")
+        lines.append(f"{name}: beta_c = {estimate.value:.5f} +- {estimate.error:.5f}{known}, {estimate.method}")
     for name, rows in groups(results.table.isel(entry=results.table.resolved.values)):
         low, high = (rows[f"beta_{end}"].values / rows.beta_c.values for end in ("low", "high"))
         inside, total = int(rows.near_critical.sum()), rows.sizes["entry"]

@@ -75,7 +75,7 @@ def write_page(results: Results, folder: Path) -> None:
 {pictures}
 <h2>Every system</h2>
 <p>{symbols("beta_c")} of a size is the peak of the specific heat C = &beta;&sup2; Var, for spins and for heads alike
-(size infinite: from Binder crossings); the corridor is where the entropy lies in {escape(limits)}.
+(size infinite: from the Binder cumulant); the corridor is where the entropy lies in {escape(limits)}.
 Errors are one standard deviation. With u = |&beta; &minus; {symbols("beta_c")}| / {symbols("beta_c")} at both ends,
 &zeta; = 1 / max(u, {results.table.attrs["u_min"]}).</p>
 <div class="wide">{_table(results.table)}</div>

@@ -170,7 +170,10 @@ def test_short_run_warns_once_with_its_number():
     data = gaussian_run(slow, rng.normal(size=(4, 200))).assign_coords(L=10)
     with pytest.warns(analysis.ShortRunWarning, match=r"energy at L = 1\d, beta = 0.5: tau = .*n = 800") as record:
         analysis.summarize([data, data.assign_coords(L=12)])
-    assert len(record) == 1
+    assert [one.filename for one in record] == [__file__]
+    with pytest.warns(analysis.ShortRunWarning) as record:  # however deep
+        analysis.reweight(data, [0.5])
+    assert {one.filename for one in record} == {__file__}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         analysis.summarize(gaussian_run(rng.normal(size=(4, 200))))

@@ -1,5 +1,7 @@
 """Crossings, critical points and peaks against the exact Curie-Weiss model."""
 
+import warnings
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -7,6 +9,7 @@ from curie_weiss_draws import assert_unit_variance, exact, ragged_family, sample
 from scipy.optimize import brentq
 
 import analysis
+import ising
 
 
 @pytest.fixture(scope="module")
@@ -42,13 +45,60 @@ def test_critical_beta_of_curie_weiss(family):
     estimate = analysis.critical_beta(family)
     assert abs(estimate.value - 1) < 3 * estimate.error
     assert estimate.error < 0.005
-    assert abs(estimate.value - 1) < abs(pairs["beta_cross"][-1].item() - 1)  # the extrapolation helps
+    assert abs(estimate.value - 1) < abs(pairs["beta_cross"][-1].item() - 1)  # the known U4* helps
+    fit = analysis.fit_scaling(family)
+    assert (estimate.value, estimate.error) == (fit.beta_c, np.hypot(fit.beta_c_error, fit.beta_c_shift))
     unknown = analysis.critical_beta(family, dimension="unknown")
     assert unknown.value == pairs["beta_cross"][-1]
     assert unknown.error > abs(pairs["beta_cross"][-1] - pairs["beta_cross"][-2])
     table = estimate.to_dataset()
     assert (table["beta_c"].item(), table["beta_c_error"].item()) == (estimate.value, estimate.error)
-    assert "extrapolated" in table.attrs["method"]
+    assert "joint mean-field fit of 3 runs" in table.attrs["method"]
+
+
+def test_crossings_extrapolate_where_no_joint_fit_is_possible(family):
+    few = [run.isel(beta=slice(3, None, 4)) for run in family]
+    with pytest.warns(analysis.CrossingWarning, match="no joint mean-field fit, crossings instead"):
+        estimate = analysis.critical_beta(few)
+    assert abs(estimate.value - 1) < 3 * estimate.error < 0.1
+    assert "crossings of the 2 largest pairs of sizes, extrapolated" in estimate.method
+    assert "extrapolated" in analysis.critical_beta(family, dimension=4).method  # logarithms: no joint fit
+
+
+def test_closed_maps_that_are_no_copies_of_each_other():
+    """Every map has a beta_c of its own, apart by 0.1 in x: the joint fit is nearer, its error is honest."""
+    rng, away = np.random.default_rng(20), []
+    for _ in range(12):
+        maps = [sample(n, 1 + np.linspace(-2, 3, 13) / np.sqrt(n), 16, 400, rng) for n in (256, 1024, 4096)]
+        moved = [run.assign_coords(beta=run.beta * (1 + 0.1 * rng.normal() / np.sqrt(run.L))) for run in maps]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            joint, crossed = analysis.critical_beta(moved), analysis.critical_beta(moved, dimension=4)
+        away.append([joint.value - 1, crossed.value - 1, abs(joint.value - 1) < joint.error])
+    joint_away, crossed_away = np.sqrt(np.mean(np.square(away), axis=0))[:2]
+    assert joint_away < 0.7 * crossed_away
+    assert sum(inside for *_, inside in away) >= 3  # 68 % of 12 is 8.2 +- 1.6
+
+
+def test_open_hyperbolic_patches_are_refused(family):
+    patches = [run.assign_attrs(lattice="hyperbolic(5, 4, 3)", lattice_layers=3) for run in family]
+    for analyse in (
+        analysis.crossings,
+        analysis.critical_beta,
+        analysis.fit_scaling,
+        analysis.fit_collapse,
+        analysis.fit_shared,
+        analysis.quotients,
+    ):
+        with pytest.raises(ValueError, match=r"hyperbolic\(5, 4, 3\) is an open hyperbolic patch.*ceas hyperbolic"):
+            analyse(patches)
+    patch = ising.sample(ising.ferromagnet(ising.hyperbolic(5, 4, 2)), 0.3, ising.Schedule(5, 20), progress=False)
+    assert "lattice_layers" in patch.attrs  # what it goes by
+    closed = ising.closed_hyperbolic(5, 4, n_sites=30)
+    assert (
+        "lattice_layers"
+        not in ising.sample(ising.ferromagnet(closed), 0.3, ising.Schedule(5, 20), progress=False).attrs
+    )
 
 
 def test_size_labels_do_not_matter(family):
