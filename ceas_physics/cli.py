@@ -87,6 +87,8 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--passages", type=int, default=40, help="most passages of the text")
     sub.add_argument("--length", type=int, default=128, help="tokens of a passage")
     sub.add_argument("--no-control", action="store_true", help="leave out the same model with random weights")
+    text = "also finite-size scaling of the peaks, and laws of beta(n); the n, 16 32 64 128 256 512 if none is named"
+    sub.add_argument("--scaling", type=int, nargs="*", metavar="N", help=text)
     text = "Lowest energies by a simulated analog machine, of an instance file or of a lattice, to a NetCDF file."
     _add_annealing(command("anneal", _anneal, "anneal.nc", text))
     text = "Which beta a head learns to look up with: accuracy curves, n-ary search, bandit, redundancy (3 minutes)."
@@ -212,7 +214,8 @@ def _heads(options: argparse.Namespace) -> None:
     from .heads.report import report
 
     sizes = {"passages": options.passages, "length": options.length, "seed": options.seed}
-    print(report(options.model, options.out, options.text, _bars(options), control=not options.no_control, **sizes))
+    settings = sizes | {"control": not options.no_control, "scaling": options.scaling}
+    print(report(options.model, options.out, options.text, _bars(options), **settings))
     print(f"Tables and pictures: {options.out}")
 
 

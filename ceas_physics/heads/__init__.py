@@ -1,6 +1,8 @@
-"""Heads of trained models on the axis of inverse temperature; `measure` is the way in."""
+"""Heads of trained models on the axis of inverse temperature; `measure` and `scaling` are the ways in."""
 
 from .measurement import flat_table, measure, summary
+from .rows import GaussianRows
+from .scaling import scaling
 from .sources import QueriesKeys, Scores
 
-__all__ = ["QueriesKeys", "Scores", "flat_table", "measure", "summary"]
+__all__ = ["GaussianRows", "QueriesKeys", "Scores", "flat_table", "measure", "scaling", "summary"]

@@ -16,8 +16,10 @@ import ising
 from .. import corridor, figures, heads
 from ..folders import Contents, new_folder
 from ..provenance import stamp
+from . import scaling_report
+from .scaling import SIZES as SCALING_SIZES
 
-CONTENTS = Contents(r"heads\.(nc|csv|png)|systems\.nc", "heads.nc", b"ceas-physics")
+CONTENTS = Contents(r"(heads|scaling|laws)\.(nc|csv|png)|systems\.nc", "heads.nc", b"ceas-physics")
 SIZES = (8, 16, 32)
 GRID = np.array([-4.5, -3.3, -2.2, *np.linspace(-1.4, 1.1, 8), 1.8, 3.0, 4.6])  # (beta / beta_c - 1) L
 STYLES = {
@@ -27,10 +29,18 @@ STYLES = {
 }
 
 
-def report(model: str | Path, out: Path, text: Path | None, progress: bool = False, **options: Any) -> str:
+def report(
+    model: str | Path,
+    out: Path,
+    text: Path | None,
+    progress: bool = False,
+    scaling: list[int] | None = None,
+    **options: Any,
+) -> str:
     """Write ``heads.nc``, ``heads.csv``, ``systems.nc`` and ``heads.png`` to ``out``; returns the summary.
 
-    Options as in `heads.measure`. ValueError as there, or if ``out`` holds other files.
+    ``scaling`` (the n, [] for the usual ones) adds those of `scaling_report.write`. Options as in
+    `heads.measure`. ValueError as there, or if ``out`` holds other files.
     """
     with new_folder(out, CONTENTS) as folder:
         data = heads.measure(model, text, progress=progress, **options)
@@ -39,7 +49,11 @@ def report(model: str | Path, out: Path, text: Path | None, progress: bool = Fal
         stamp(systems, data.attrs["seed"]).to_netcdf(folder / "systems.nc")
         heads.flat_table(data).to_dataframe().to_csv(folder / "heads.csv")
         draw(data, systems).savefig(folder / "heads.png", dpi=130)
-    return heads.summary(data)
+        tables = [heads.summary(data)]
+        if scaling is not None:
+            shared = {name: options[name] for name in ("control", "passages", "seed") if name in options}
+            tables.append(scaling_report.write(model, folder, text, scaling or SCALING_SIZES, progress, **shared))
+    return "\n".join(tables)
 
 
 def reference_systems(seed: int = 0, progress: bool = False) -> xr.Dataset:
