@@ -283,15 +283,6 @@ def _cores_busy(job: Job) -> float:
     return (time.process_time() - started) / spent
 
 
-def write(text: str, out: Path) -> None:
-    """Write the tables; into a file that has the marks of `MARKS` (the README) between them, the rest as it was."""
-    old = out.read_text(encoding="utf-8") if out.exists() else ""
-    before, begin, rest = old.partition(MARKS[0])
-    _, end, after = rest.partition(MARKS[1])
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(f"{before}{begin}\n{text}\n{end}{after}" if begin and end else f"{text}\n", encoding="utf-8")
-
-
 def machine() -> str:
     """Processor and number of cores."""
     info = Path("/proc/cpuinfo")

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .folders import check_file, new_folder, write_file
+from .folders import check_file, new_folder, write_between, write_file
 from .provenance import stamp
 
 LATTICES = ("chain", "square", "triangular", "honeycomb", "cubic", "complete", "hyperbolic")
@@ -73,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_sampling(sub)
     text = "Transitions of hyperbolic lattices: closed maps, open patches, the proposed formula (about 20 minutes)."
     sub = command("hyperbolic", _hyperbolic, "ceas-hyperbolic", text)
-    sub.add_argument("--quick", action="store_true", help="a 1-minute version: 3 tilings, small maps, large errors")
+    sub.add_argument("--quick", action="store_true", help="a 2-minute version: 3 tilings, small maps, large errors")
     sub = command("train", _train, "training.nc", "Train the character transformer; the heads' trace to a NetCDF file.")
     sub.add_argument("--text", type=Path, help="UTF-8 text file; the text of Python's own documentation if not given")
     sub.add_argument("--steps", type=int, default=2048, help="training steps")
@@ -273,7 +273,7 @@ def _bench(options: argparse.Namespace) -> None:
     text = bench.run(seed=options.seed, progress=not options.quiet, with_peers=options.peers)
     print(text)
     if options.out:
-        bench.write(text, options.out)
+        write_between(text, options.out, bench.MARKS)
 
 
 def _literature(options: argparse.Namespace) -> None:
@@ -285,7 +285,7 @@ def _literature(options: argparse.Namespace) -> None:
     result = literature.compare(plan, options.seed, _bars(options))
     print(result.markdown())
     if options.out:
-        literature.write(result.markdown(), options.out)
+        write_between(result.markdown(), options.out, literature.MARKS)
     if result.missed:
         sys.exit(f"ceas: not within two errors or the error asked for: {'; '.join(result.missed)}")
 

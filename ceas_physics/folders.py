@@ -74,6 +74,15 @@ def write_file(data: xr.Dataset, out: str | Path) -> None:
         part.unlink(missing_ok=True)
 
 
+def write_between(text: str, out: Path, marks: tuple[str, str]) -> None:
+    """Put the text between the marks of a file that has them, the rest as it was; else write a file of its own."""
+    old = out.read_text(encoding="utf-8") if out.exists() else ""
+    before, begin, rest = old.partition(marks[0])
+    _, end, after = rest.partition(marks[1])
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(f"{before}{begin}\n{text}\n{end}{after}" if begin and end else f"{text}\n", encoding="utf-8")
+
+
 @contextmanager
 def new_folder(out: str | Path, contents: Contents) -> Iterator[Path]:
     """An empty folder to write into, which takes the place of ``out`` when the block ends well.

@@ -35,6 +35,11 @@ def check_seed(seed: Any) -> int:
     return integer
 
 
+def derived_seed(seed: int, *key: int) -> int:
+    """A seed of its own for every lattice of a study: streams depend on the number of sites only."""
+    return int(np.random.SeedSequence(check_seed(seed), spawn_key=key).generate_state(1)[0])
+
+
 def _sequence(seed: int, purpose: Purpose, key: Iterable[int]) -> np.random.SeedSequence:
     return np.random.SeedSequence(check_seed(seed), spawn_key=(int(purpose), *key))
 

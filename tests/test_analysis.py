@@ -171,9 +171,12 @@ def test_short_run_warns_once_with_its_number():
     with pytest.warns(analysis.ShortRunWarning, match=r"energy at L = 1\d, beta = 0.5: tau = .*n = 800") as record:
         analysis.summarize([data, data.assign_coords(L=12)])
     assert [one.filename for one in record] == [__file__]
-    with pytest.warns(analysis.ShortRunWarning) as record:  # however deep
+    with warnings.catch_warnings(record=True) as record:
+        warnings.simplefilter("always")
         analysis.reweight(data, [0.5])
-    assert {one.filename for one in record} == {__file__}
+    assert {(one.category, one.filename) for one in record} == {
+        (category, __file__) for category in (analysis.ShortRunWarning, analysis.ReweightingWarning)
+    }
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         analysis.summarize(gaussian_run(rng.normal(size=(4, 200))))

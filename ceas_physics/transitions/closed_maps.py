@@ -17,7 +17,7 @@ import analysis
 import ising
 from analysis.laws import BINDER_MEAN_FIELD
 from ising.exact import bethe_critical_beta
-from ising.streams import check_seed
+from ising.streams import derived_seed
 from ising.tilings.catalog import quotients
 from ising.tilings.closed import map_lattice, radius_objection
 from ising.tilings.darts import Quotient
@@ -116,11 +116,6 @@ def _runs(
         center = _takes_critical_value(data)
         bar.update(lattice.n_sites)
         yield data
-
-
-def derived_seed(seed: int, *key: int) -> int:
-    """A seed of its own for every lattice: streams depend on the number of sites only."""
-    return int(np.random.SeedSequence(check_seed(seed), spawn_key=key).generate_state(1)[0])
 
 
 def _sample(lattice: ising.Lattice, beta: NDArray[np.float64], draws: int, seed: int) -> xr.Dataset:

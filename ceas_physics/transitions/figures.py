@@ -7,6 +7,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
+from . import free_boundary
+
 SIGNALS = {"energy": ("#0072b2", "from the energy"), "m2": ("#d55e00", r"from $\langle m^2\rangle$")}
 MARKERS = "osDv^P<"
 
@@ -26,8 +28,7 @@ def transitions(closed: xr.Dataset, ax: Axes) -> Axes:
 
 def gap(data: xr.Dataset, ax: Axes) -> Axes:
     """Gap of the central bond correlation to the ordered state, against beta, one line per number of layers."""
-    values = -(data.bond.mean("chain") - data.bond_ordered)
-    errors = data.bond.std("chain", ddof=1) / np.sqrt(data.sizes["chain"])
+    values, errors = free_boundary.gap(data)
     for k, color in enumerate(_colors(data.sizes["layers"])):
         ax.errorbar(data.beta, values[k], errors[k], color=color, marker="o", markersize=3, linewidth=1.1,
                     label=f"{int(data.layers[k])} layers")  # fmt: skip
@@ -40,13 +41,11 @@ def gap(data: xr.Dataset, ax: Axes) -> Axes:
 
 def loss(data: xr.Dataset, ax: Axes) -> Axes:
     """Loss of <m^2> per layer between consecutive patches, against beta."""
-    mean = data.m2.mean("chain").values
-    relative = data.m2.std("chain", ddof=1).values / np.sqrt(data.sizes["chain"]) / mean
+    values, errors = free_boundary.loss(data)
     layers = data.layers.values
     for k, color in enumerate(_colors(len(layers) - 1)):
         step = layers[k + 1] - layers[k]
-        error = np.hypot(relative[k], relative[k + 1]) / step
-        ax.errorbar(data.beta, np.log(mean[k] / mean[k + 1]) / step, error, color=color, marker="o", markersize=3,
+        ax.errorbar(data.beta, values[k] / step, errors[k] / step, color=color, marker="o", markersize=3,
                     linewidth=1.1, label=f"{layers[k]} to {layers[k + 1]} layers")  # fmt: skip
     _estimates(data, ax)
     ax.set_ylabel(r"$-\,d\ln\langle m^2\rangle/dR$")

@@ -15,8 +15,7 @@ from analysis.measurement import measure
 from analysis.resampling import jackknife_error
 from analysis.scaling import LOWEST_P
 from analysis.thermodynamics import evaluate
-
-from .closed_maps import derived_seed
+from ising.streams import derived_seed
 
 CHAINS, POINTS, WARMUP = 16, 7, 100
 

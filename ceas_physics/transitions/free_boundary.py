@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import hypot, log, sqrt
+from math import hypot, sqrt
 
 import numpy as np
 import xarray as xr
@@ -25,8 +25,10 @@ from scipy.special import chdtrc
 from tqdm.auto import tqdm
 
 import ising
+from ising.exact import bethe_critical_beta, dual_beta
+from ising.streams import derived_seed
 
-from .closed_maps import derived_seed, maps
+from .closed_maps import maps
 
 Array = NDArray[np.float64]
 Shape = Callable[[Array, Array, Array], Array]
@@ -61,7 +63,7 @@ class FreeTransition:
 
 def first_guess(p: int) -> float:
     """The dual of the Bethe value of the dual lattice, whose degree is p: 1/2 ln(p - 1)."""
-    return 0.5 * log(p - 1)
+    return float(dual_beta(bethe_critical_beta(p)))
 
 
 def measure(
@@ -148,12 +150,27 @@ def _some(patch: ising.Lattice, beta: Array, draws: int, seed: int) -> tuple[Arr
     return m2, bond
 
 
+def gap(data: xr.Dataset) -> tuple[Array, Array]:
+    """How far the central bond correlation stays below the ordered state's, and its error: (layers, beta) each."""
+    free, error = _over_chains(data.bond)
+    return data.bond_ordered.values - free, error
+
+
+def loss(data: xr.Dataset) -> tuple[Array, Array]:
+    """Loss ln m2(R) - ln m2(R') of consecutive patches R < R', and its error: (layers - 1, beta) each."""
+    mean, error = _over_chains(data.m2)
+    return -np.diff(np.log(mean), axis=0), np.hypot((error / mean)[1:], (error / mean)[:-1])
+
+
+def _over_chains(values: xr.DataArray) -> tuple[Array, Array]:
+    return values.mean("chain").values, values.std("chain", ddof=1).values / sqrt(values.sizes["chain"])
+
+
 def from_energy(data: xr.Dataset) -> FreeTransition:
     """beta_f from the gap between the bond correlations of the ordered and of the free state: gap = u(R)."""
-    gap = -(data.bond.mean("chain") - data.bond_ordered)
-    error = data.bond.std("chain", ddof=1) / sqrt(data.sizes["chain"])
+    values, error = gap(data)
     rows = [
-        (float(n), float(n), b, gap.values[i, j], error.values[i, j])
+        (float(n), float(n), b, values[i, j], error[i, j])
         for i, n in enumerate(data.layers.values)
         for j, b in enumerate(data.beta.values)
     ]
@@ -162,13 +179,11 @@ def from_energy(data: xr.Dataset) -> FreeTransition:
 
 def from_second_moment(data: xr.Dataset) -> FreeTransition:
     """beta_f from the loss of <m^2> between patches: ln m2(R) - ln m2(R') = integral of u from R to R'."""
-    mean = data.m2.mean("chain").values
-    relative = data.m2.std("chain", ddof=1).values / sqrt(data.sizes["chain"]) / mean
-    layers, beta = data.layers.values.astype(float), data.beta.values
+    values, error = loss(data)
     rows = [
-        (layers[i], layers[i + 1], b, np.log(mean[i, j] / mean[i + 1, j]), hypot(relative[i, j], relative[i + 1, j]))
-        for i in range(len(layers) - 1)
-        for j, b in enumerate(beta)
+        (float(low), float(high), b, values[i, j], error[i, j])
+        for i, (low, high) in enumerate(pairwise(data.layers.values))
+        for j, b in enumerate(data.beta.values)
     ]
     return _fit(np.array(rows), _integral, first_guess(int(data.p)))
 

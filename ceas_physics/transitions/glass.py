@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 import ising
-
-from .closed_maps import derived_seed
+from ising.streams import derived_seed
 
 Array = NDArray[np.float64]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -206,15 +205,6 @@ def glass_rows(glass: Sequence[GlassMoments]) -> list[Row]:
         whole = float(np.linalg.norm([error, shift, getattr(other, name) - value]))
         rows.append(_row("glass", quantity, value, whole, shift))
     return rows
-
-
-def write(text: str, out: Path) -> None:
-    """Put the text between the marks of a file that has them, the rest as it was; else write a file of its own."""
-    old = out.read_text(encoding="utf-8") if out.exists() else ""
-    before, begin, rest = old.partition(MARKS[0])
-    _, end, after = rest.partition(MARKS[1])
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(f"{before}{begin}\n{text}\n{end}{after}" if begin and end else f"{text}\n", encoding="utf-8")
 
 
 def _flat_rows(system: str, plan: Ferromagnet, seed: int, progress: bool) -> list[Row]:

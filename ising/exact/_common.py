@@ -34,6 +34,11 @@ def check_beta(beta: ArrayLike) -> NDArray[np.float64]:
     return betas
 
 
+def shaped_like(beta: ArrayLike, values: NDArray[np.float64]) -> float | NDArray[np.float64]:
+    """Values (n,) as they are, or their only one as a float where beta was a number."""
+    return float(values[0]) if np.ndim(beta) == 0 else values
+
+
 def check_finite(name: str, value: Any) -> float:
     """A finite float."""
     try:

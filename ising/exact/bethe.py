@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 
 from ..integers import as_integer
-from ._common import check_beta
+from ._common import check_beta, shaped_like
 
 Array = NDArray[np.float64]
 
@@ -49,7 +49,7 @@ def bethe_magnetization(degree: int, beta: ArrayLike) -> float | Array:
     """
     fields = _branch_fields(degree, beta)
     magnetization = np.tanh(degree * fields)
-    return float(magnetization[0]) if np.ndim(beta) == 0 else magnetization
+    return shaped_like(beta, magnetization)
 
 
 def bethe_energy(degree: int, beta: ArrayLike) -> float | Array:
@@ -76,7 +76,7 @@ def bethe_energy(degree: int, beta: ArrayLike) -> float | Array:
     m2 = np.tanh((degree - 1) * _branch_fields(degree, beta)) ** 2
     t = np.tanh(check_beta(beta))
     energy = -degree / 2 * (t + m2) / (1 + t * m2)
-    return float(energy[0]) if np.ndim(beta) == 0 else energy
+    return shaped_like(beta, energy)
 
 
 def _branch_fields(degree: int, beta: ArrayLike) -> Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._common import check_beta
+from ._common import check_beta, shaped_like
 
 
 def dual_beta(beta: ArrayLike) -> float | NDArray[np.float64]:
@@ -37,7 +37,7 @@ def dual_beta(beta: ArrayLike) -> float | NDArray[np.float64]:
     """
     betas = _positive(beta)
     dual = np.log1p(-2 * np.exp(-2 * betas) / np.expm1(-2 * betas)) / 2  # 1 / tanh(beta) - 1, at full precision
-    return float(dual[0]) if np.ndim(beta) == 0 else dual
+    return shaped_like(beta, dual)
 
 
 def dual_bond_correlation(beta: ArrayLike, bond_correlation: ArrayLike) -> float | NDArray[np.float64]:
@@ -72,7 +72,7 @@ def dual_bond_correlation(beta: ArrayLike, bond_correlation: ArrayLike) -> float
     if other.shape != betas.shape or not (np.abs(other) <= 1).all():
         raise ValueError(f"bond_correlation must be from -1 to 1, one for every beta, got {bond_correlation!r}")
     value = 1 / np.tanh(2 * betas) - other / np.sinh(2 * betas)
-    return float(value[0]) if np.ndim(beta) == 0 else value
+    return shaped_like(beta, value)
 
 
 def _positive(beta: ArrayLike) -> NDArray[np.float64]:

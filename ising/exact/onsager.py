@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import elliprd
 
-from ._common import check_beta
+from ._common import check_beta, shaped_like
 
 Array = NDArray[np.float64]
 SQUARE_CRITICAL_BETA = log(1 + sqrt(2)) / 2
@@ -36,7 +36,7 @@ def onsager_energy(beta: ArrayLike) -> float | Array:
     -1.414214
     """
     energy, _ = energy_and_slope(check_beta(beta))
-    return float(energy[0]) if np.ndim(beta) == 0 else energy
+    return shaped_like(beta, energy)
 
 
 def onsager_specific_heat(beta: ArrayLike) -> float | Array:
@@ -57,7 +57,7 @@ def onsager_specific_heat(beta: ArrayLike) -> float | Array:
     b = check_beta(beta)
     _, slope = energy_and_slope(b)
     c = b * (b * (0.0 - slope))
-    return float(c[0]) if np.ndim(beta) == 0 else c
+    return shaped_like(beta, c)
 
 
 def onsager_magnetization(beta: ArrayLike) -> float | Array:
@@ -74,7 +74,7 @@ def onsager_magnetization(beta: ArrayLike) -> float | Array:
     """
     p, ordered = _modulus(check_beta(beta))
     m = np.where(ordered, (1 - p) * (1 + p), 0.0) ** 0.125
-    return float(m[0]) if np.ndim(beta) == 0 else m
+    return shaped_like(beta, m)
 
 
 def energy_and_slope(beta: Array) -> tuple[Array, Array]:
