@@ -6,6 +6,7 @@ import argparse
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -74,12 +75,9 @@ def _parser() -> argparse.ArgumentParser:
     text = "Transitions of hyperbolic lattices: closed maps, open patches, the proposed formula (about 20 minutes)."
     sub = command("hyperbolic", _hyperbolic, "ceas-hyperbolic", text)
     sub.add_argument("--quick", action="store_true", help="a 2-minute version: 3 tilings, small maps, large errors")
-    sub = command("train", _train, "training.nc", "Train the character transformer; the heads' trace to a NetCDF file.")
-    sub.add_argument("--text", type=Path, help="UTF-8 text file; the text of Python's own documentation if not given")
-    sub.add_argument("--steps", type=int, default=2048, help="training steps")
-    sub.add_argument(
-        "--thermostat", choices=("none", "standard", "final_address"), default="standard", help="start of beta"
-    )
+    text = "Train the character transformer to a NetCDF file with the heads' trace, or compare conditions of training."
+    sub = command("train", _train, None, text)
+    _add_training(sub)
     text = "Heads of a trained model: where 1/sqrt(d_k) lies relative to each head's critical point."
     sub = command("heads", _heads, "ceas-heads", text)
     sub.add_argument("model", help="safetensors, GGUF or ONNX file, its folder, or an installed package that holds one")
@@ -109,6 +107,24 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--peers", action="store_true", help="also mcising, peapods, ... if installed; installs nothing")
     sub.add_argument("--out", type=Path, help="Markdown file; one with bench marks keeps its other text")
     return parser
+
+
+def _add_training(sub: argparse.ArgumentParser) -> None:
+    """The options of `train`."""
+    sub.add_argument("--out", type=Path, help="where the result goes (training.nc; with --compare: ceas-compare)")
+    sub.add_argument("--text", help="UTF-8 file, or shakespeare or bible after `make texts`; Python's documentation")
+    sub.add_argument("--steps", type=int, default=2048, help="training steps")
+    sub.add_argument(
+        "--thermostat", choices=("none", "standard", "final_address"), default="standard", help="start of beta"
+    )
+    sub.add_argument("--checkpoint", type=Path, help="file written on the way; if it exists the run goes on from it")
+    sub.add_argument("--compare", action="store_true", help="conditions against a tuned baseline, paired seeds")
+    sub.add_argument("--quick", action="store_true", help="a 1-minute --compare: 3 conditions, 2 seeds, short runs")
+    sub.add_argument("--conditions", nargs="+", metavar="NAME", help="of --compare, the baseline first; all: every one")
+    sub.add_argument("--seeds", type=int, help="of --compare (10)")
+    sub.add_argument("--tokens", type=int, help="of a run of --compare (1000000)")
+    sub.add_argument("--learning-rate", type=float, help="of --compare; left out: scanned for the baseline")
+    sub.add_argument("--processes", type=int, default=2, help="runs of --compare at a time")
 
 
 def _add_sampling(sub: argparse.ArgumentParser) -> None:
@@ -200,14 +216,45 @@ def _hyperbolic(options: argparse.Namespace) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
-    from . import Thermostat, train
+    from . import Thermostat, texts, train
+    from .training import DivergedError
 
-    check_file(options.out)
+    if options.compare:
+        _compare_training(options)
+        return
+    options.out = check_file(options.out or "training.nc")
     thermostat = None if options.thermostat == "none" else Thermostat(initial=options.thermostat)
-    run = train(
-        text=options.text, thermostat=thermostat, seed=options.seed, steps=options.steps, progress=_bars(options)
-    )
+    text = texts.load(options.text) if options.text else None
+    try:
+        run = train(
+            text=text,
+            thermostat=thermostat,
+            seed=options.seed,
+            steps=options.steps,
+            progress=_bars(options),
+            checkpoint=options.checkpoint,
+        )
+    except DivergedError as error:
+        _save(error.trace, options)
+        raise
     _save(run, options)
+
+
+def _compare_training(options: argparse.Namespace) -> None:
+    from . import texts
+    from .training import CONDITIONS, QUICK, Plan, compare, comparison
+
+    changes = {name: getattr(options, name) for name in ("seeds", "tokens") if getattr(options, name)}
+    if options.conditions:
+        changes["conditions"] = tuple(CONDITIONS) if options.conditions == ["all"] else tuple(options.conditions)
+    if options.learning_rate:
+        changes["learning_rates"] = (options.learning_rate,)
+    plan = replace(QUICK if options.quick else Plan(), **changes)
+    folder = options.out or Path("ceas-compare")
+    text = texts.load(options.text) if options.text else None
+    table = compare(folder, plan, text, options.seed, options.processes, _bars(options))
+    print(comparison.write(table, folder))
+    print(f"Tables, picture and runs: {folder}")
 
 
 def _heads(options: argparse.Namespace) -> None:

@@ -10,7 +10,11 @@ import xarray as xr
 from .experiment import DIVERGED
 from .run import HEADS_EVERY, LOSS_EVERY
 
+FINAL_POINTS = 5  # of the validation curve, whose mean is the final loss
 CURVES = {"validation_curve": "validation_loss", "training_curve": "training_loss", "flops": "flops"}
+OPTIONAL = {"pruned_fraction": 0.0, "validation_gated": np.nan, "rho": np.nan, "learning_rate": np.nan,
+            "batch_size": np.nan, "noise_scale": np.nan, "weight_decay": np.nan, "label_smoothing": np.nan,
+            "dropout": np.nan, "activation_gain": np.nan}  # fmt: skip
 HEADS = ("beta", "beta_c", "entropy", "entropy_target", "corridor_low", "corridor_high", "log_gauge", "gap_score")
 
 
@@ -28,8 +32,8 @@ def collect(paths: dict[tuple[str, int], Path], steps: int, step_tokens: int) ->
     -------
     xarray.Dataset
         ``validation_loss``, ``training_loss``, ``flops`` on (condition, seed, tokens), ``final_loss`` and ``diverged``
-        on (condition, seed), the heads on (condition, seed, head_tokens, layer, head). A run that diverged has the loss
-        of its start from there on, and a final loss of nan.
+        on (condition, seed), the heads on (condition, seed, head_tokens, layer, head); the curves of gate and knobs are
+        nan where a run has none. A run that diverged has the loss of its start from there on, and a final loss of nan.
     """
     grids = [step_tokens * np.union1d(np.arange(0, steps, every), steps) for every in (LOSS_EVERY, HEADS_EVERY)]
     runs = {key: _regular(path, *grids) for key, path in paths.items()}
@@ -50,6 +54,9 @@ def _regular(path: Path, grid: np.ndarray, head_grid: np.ndarray) -> xr.Dataset:
         curve = run[name].to_numpy()
         after = curve[0] if diverged and renamed != "flops" else None
         table[renamed] = ("tokens",), np.interp(grid, tokens, curve, right=after), run[name].attrs
+    for name, absent in OPTIONAL.items():
+        curve = run[name].to_numpy() if name in run else np.full(len(tokens), absent)
+        table[name] = "tokens", np.interp(grid, tokens, curve)
     head_tokens = run["tokens"].sel(loss_step=run["step"].values).to_numpy()
     for name in HEADS:
         heads = run[name].transpose("step", "layer", "head").to_numpy()
@@ -57,6 +64,6 @@ def _regular(path: Path, grid: np.ndarray, head_grid: np.ndarray) -> xr.Dataset:
         values = [np.interp(head_grid, head_tokens, head, right=after) for head in heads.reshape(len(heads), -1).T]
         shape = (-1, *heads.shape[1:])
         table[name] = ("head_tokens", "layer", "head"), np.transpose(values).reshape(shape), run[name].attrs
-    table["final_loss"] = np.nan if diverged else table["validation_loss"][-1].drop_vars("tokens")
+    table["final_loss"] = np.nan if diverged else run["validation_curve"][-FINAL_POINTS:].mean()
     table["diverged"] = diverged
     return table

@@ -14,11 +14,11 @@ from tqdm.auto import tqdm
 
 from ising.integers import as_integer
 
-from ..folders import check_file
+from ..folders import check_file, write_file
 from ..provenance import versions
 from ..text import digest, read_text
 from ..transformer import TransformerConfig
-from .collect import collect
+from .collect import FINAL_POINTS, collect
 from .conditions import condition
 from .experiment import DIVERGED, Task, run_tasks
 from .savings import paired_interval, savings
@@ -51,7 +51,14 @@ class Plan:
     """
 
     config: TransformerConfig = field(default_factory=TransformerConfig)
-    conditions: tuple[str, ...] = ("standard", "x0.5", "x2", "thermostat", "thermostat_final_address")
+    conditions: tuple[str, ...] = (
+        "standard",
+        "learned_beta",
+        "qk_norm",
+        "thermostat",
+        "thermostat_gated",
+        "all_knobs",
+    )
     seeds: int = 10
     tokens: int = 1_000_000
     learning_rates: tuple[float, ...] = (2.5e-3, 5e-3, 1e-2, 2e-2, 4e-2)
@@ -83,7 +90,8 @@ QUICK = Plan(
     conditions=("standard", "x2", "thermostat"),
     seeds=2,
     tokens=100_000,
-    learning_rates=(1e-2,),
+    learning_rates=(1e-2, 2e-2),
+    scan_seeds=1,
 )
 
 
@@ -116,7 +124,7 @@ def compare(
     -------
     xarray.Dataset
         Loss curves on (condition, seed, tokens), what was saved on (target, condition, seed) with intervals (see
-        ``savings``), the heads on (condition, seed, head_tokens, layer, head), the scan on (learning_rate, scan_seed).
+        ``savings``), the heads on (condition, seed, head_tokens, layer, head), the scan on (scan_rate, scan_seed).
 
     Raises
     ------
@@ -133,6 +141,8 @@ def compare(
         experiment.run(tasks.values())
     paths = {key: task.path(experiment.folder) for key, task in tasks.items()}
     runs = collect(paths, plan.steps, _batch(plan.config))
+    if runs["diverged"].isel(condition=0).any():
+        raise ValueError(f"{plan.conditions[0]} diverged at the learning rate {rate:.3g}; give smaller learning_rates")
     table = runs.merge(savings(runs, plan.conditions[0], plan.fractions)).merge(scan)
     difference = (table["final_loss"] - table["final_loss"].isel(condition=0, drop=True)).rename("loss_difference")
     table = table.merge(difference).merge(paired_interval(difference))
@@ -168,7 +178,7 @@ class _Experiment:
         run_tasks(waiting, self.text, self.folder, self.processes, lambda task: self.bar.update(task.tokens))
 
     def tune(self) -> tuple[xr.Dataset, float]:
-        """Final validation losses of the baseline on (learning_rate, scan_seed), and the rate of the lowest mean."""
+        """Final validation losses of the baseline on (scan_rate, scan_seed), and the rate of the lowest mean."""
         losses: dict[float, list[float]] = {}
         rates = list(self.plan.learning_rates)
         if len(rates) == 1:
@@ -181,9 +191,9 @@ class _Experiment:
         self._scan([best / FINER, best * FINER], losses)
         best = min(losses, key=lambda rate: np.mean(losses[rate]))
         rates = sorted(losses)
-        coords = {"learning_rate": rates, "scan_seed": self.seed + SCAN_SEED + np.arange(self.plan.scan_seeds)}
+        coords = {"scan_rate": rates, "scan_seed": self.seed + SCAN_SEED + np.arange(self.plan.scan_seeds)}
         values = [losses[rate] for rate in rates]
-        return xr.Dataset({"scan_loss": (("learning_rate", "scan_seed"), values)}, coords), best
+        return xr.Dataset({"scan_loss": (("scan_rate", "scan_seed"), values)}, coords), best
 
     def _scan(self, rates: list[float], losses: dict[float, list[float]]) -> None:
         name = self.plan.conditions[0]
@@ -198,4 +208,17 @@ class _Experiment:
 def _final_loss(path: Path) -> float:
     """Validation loss at the end of a run; inf if it diverged."""
     with xr.open_dataset(path) as run:
-        return math.inf if run.attrs[DIVERGED] else float(run["validation_curve"][-1])
+        return math.inf if run.attrs[DIVERGED] else float(run["validation_curve"][-FINAL_POINTS:].mean())
+
+
+def write(table: xr.Dataset, folder: str | Path) -> str:
+    """Write ``compare.nc``, ``table.md`` and ``compare.png`` to the folder of the runs; returns the table."""
+    from . import figures
+    from .table import markdown
+
+    place = Path(folder)
+    write_file(table, place / "compare.nc")
+    text = markdown(table)
+    (place / "table.md").write_text(text, encoding="utf-8")
+    figures.page(table).savefig(place / "compare.png", dpi=120)
+    return text

@@ -20,8 +20,6 @@ from .knobs import Knobs
 from .run import Run
 from .trace import trace
 
-CHECKPOINT_EVERY = 256  # steps
-
 
 class DivergedError(FloatingPointError):
     """The loss is no longer finite; ``trace`` is the Dataset of the run up to then."""
@@ -91,6 +89,8 @@ def train(
     steps, seed = as_integer("steps", steps), check_seed(seed)
     if steps < 1:
         raise ValueError(f"steps must be at least 1, got {steps}")
+    if thermostat is not None and config.scaling != "fixed":
+        raise ValueError(f"a thermostat steers beta itself: scaling must be 'fixed', got {config.scaling!r}")
     path = check_file(checkpoint) if checkpoint else None
     with threadpool_limits(1):
         run = Run(config, corpus(text, config.context), thermostat, knobs or Knobs(), seed, steps)
@@ -113,6 +113,6 @@ def _finish(run: Run, path: Path | None, progress: bool) -> None:
                 where = f"; the last checkpoint, of step {saved}, is {path}" if path and saved else ""
                 raise DivergedError(f"{error}{where}", trace(run.state())) from None
             bar.update(run.tokens - before)
-            if path and (run.steps % CHECKPOINT_EVERY == 0 or run.tokens >= run.budget):
+            if path and run.at_checkpoint:
                 checkpoints.save(path, run.state())
                 saved = run.steps

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,25 +12,20 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..text import Corpus
-from ..thermostat import Controller, Observables, Thermostat, initial_beta
-from ..transformer import (
-    TransformerConfig,
-    cross_entropy,
-    flatten,
-    forward,
-    initial_vector,
-    loss_and_gradient,
-    unflatten,
-)
-from .adam import Adam
+from ..thermostat import Observables, Thermostat
+from ..transformer import Layer, TransformerConfig, head_observables
+from .head_control import HeadControl, head_levels
 from .knobs import Knobs
-from .observe import observe
-from .trace import measure_heads, projection_norms, spread_sequences, unscaled_scores
+from .learner import Learner
+from .observe import head_rows, measure_heads, projection_norms, scale_to_gap, spread_sequences
 
 HEADS_EVERY = 64  # steps between measurements of the heads
-LOSS_EVERY = 32  # steps between points of the loss curves
+LOSS_EVERY = 16  # steps between points of the loss curves
+CHECKPOINT_EVERY = 256  # steps
 MEASURED_SEQUENCES = 8  # validation sequences on which the heads are measured
 LOSS_SEQUENCES = 64  # and on which the validation loss is taken
+MOST_SPIKES = 3  # after one checkpoint
+COUNTS = ("steps", "tokens", "spikes", "validation_loss", "recent")
 
 
 def call_settings(
@@ -62,135 +56,178 @@ class Run:
         seed: int,
         steps: int,
     ) -> None:
-        self.config, self.data, self.knobs = config, data, knobs
+        self.config, self.data = config, data
         self.settings = call_settings(config, thermostat, knobs, seed, steps)
         self.settings |= {"characters": json.dumps(data.characters), "text_sha256": data.digest}
         self.steps, self.tokens, self.budget = 0, 0, steps * config.batch_size * config.context
-        initialisation, batches = np.random.SeedSequence(seed).spawn(2)
+        initialisation, batches, *others = np.random.SeedSequence(seed).spawn(4)
         self.batches = np.random.default_rng(batches)
-        self.vector = initial_vector(config, len(data.characters), np.random.default_rng(initialisation))
-        self.initial = self.vector.copy()
-        self.parameters = unflatten(self.vector, config, len(data.characters))
-        self.adam = Adam(len(self.vector), config.learning_rate)
-        self.beta = knobs.beta_factor * config.standard_beta
-        self.controller: Controller | None = None
+        streams = [np.random.default_rng(stream) for stream in (initialisation, *others)]
+        self.learner = Learner(config, len(data.characters), knobs, streams)
+        if knobs.initial_gap is not None:
+            tokens = self._sequences(data.training, MEASURED_SEQUENCES)[:, :-1]
+            scale_to_gap(self.learner, tokens, knobs.initial_gap)
+        self.initial = self.learner.vector.copy()
+        self.control: HeadControl | None = None
         if thermostat is not None:
-            self._start_thermostat(thermostat)
-        self.recent: dict[str, list[float]] = {"heads": [], "loss": []}
-        self.heads: dict[str, list[ArrayLike]] = {}
-        self.curves: dict[str, list[ArrayLike]] = {}
-        start = self.loss(data.training)
+            self.control = HeadControl(thermostat, config, self._measured_rows()[0])
+            self.learner.beta = self.control.controller.beta
+        self.spikes, self.since_snapshot = 0, 0
+        self.validation_loss: float | None = None  # measured since the guard last judged
+        self.recent: dict[str, list[float]] = {"loss": [], "heads_loss": [], "pruned": []}
+        self.records: dict[str, dict[str, list[ArrayLike]]] = {"step": {}, "loss_step": {}}
+        start = self.learner.loss(self._sequences(data.training, LOSS_SEQUENCES))
         self._record_losses(start)
         self._record_heads(start)
+        self.snapshot = self._model_state()
 
-    def _start_thermostat(self, thermostat: Thermostat) -> None:
-        unit = 1.0 / math.sqrt(self.config.d_k)
-        start = initial_beta(thermostat, self.scores(), unit)
-        self.controller = Controller(thermostat, np.arange(1, self.config.context + 1), start, unit)
-        self.beta = self.controller.beta
+    @property
+    def at_checkpoint(self) -> bool:
+        """Whether a checkpoint is due."""
+        return self.steps % CHECKPOINT_EVERY == 0 or self.tokens >= self.budget
 
     def batch(self) -> np.ndarray:
-        """Random sequences of the training text, (batch_size, context + 1)."""
-        starts = self.batches.integers(0, len(self.data.training) - self.config.context, self.config.batch_size)
+        """Random sequences of the training text, (batch size, context + 1)."""
+        size = self.learner.tuning.batch_size(self.config.batch_size)
+        starts = self.batches.integers(0, len(self.data.training) - self.config.context, size)
         return self.data.training[starts[:, None] + np.arange(self.config.context + 1)]
 
     def step(self) -> None:
-        """One step of Adam; then, in this order, the records and the thermostat's move."""
-        sequences = self.batch()
+        """One step of Adam; then, in this order, the records, the knobs and the thermostat.
+
+        Raises
+        ------
+        FloatingPointError
+            The loss is not finite, or the guard has met too many spikes after one checkpoint.
+        """
+        sequences, control = self.batch(), self.control
+        keep, frozen = (control.keep(self.steps), control.frozen) if control else (None, None)
         with np.errstate(over="ignore", invalid="ignore"):  # a diverged run is reported by its loss, with the step
-            loss, gradient, layers = loss_and_gradient(
-                self.parameters, sequences[:, :-1], sequences[:, 1:], self.beta, self.config
-            )
-        if not math.isfinite(loss):
-            raise FloatingPointError(f"the loss is not finite at step {self.steps + 1}; lower learning_rate")
-        self.adam.step(self.vector, flatten(gradient, self.config, len(self.data.characters)))
+            loss, gradient, layers = self.learner.gradient(self.steps, sequences, keep, frozen)
         self.steps += 1
         self.tokens += sequences[:, 1:].size
+        verdict = control.judge(self.steps, loss, self.validation_loss) if control else "ok"
+        self.validation_loss = None
+        if verdict == "spike":
+            self._go_back(loss)
+        elif not math.isfinite(loss):
+            raise FloatingPointError(f"the loss is not finite at step {self.steps}; lower learning_rate")
+        else:
+            self.learner.adam.step(self.learner.vector, gradient)
         last = self.tokens >= self.budget
-        for losses in self.recent.values():
-            losses.append(loss)
+        self._record(loss, last)
+        if verdict != "spike" and not last:
+            self._move(sequences, layers)
+        if self.at_checkpoint:
+            self.snapshot, self.since_snapshot = self._model_state(), 0
+
+    def _go_back(self, loss: float) -> None:
+        """The model as of the last snapshot; the batches, and what was spent, go on."""
+        self.spikes += 1
+        self.since_snapshot += 1
+        if self.since_snapshot > MOST_SPIKES:
+            raise FloatingPointError(
+                f"the loss is {loss:.3g} at step {self.steps}, spike {self.since_snapshot} after one checkpoint; "
+                "lower learning_rate"
+            )
+        self._restore_model(self.snapshot)
+
+    def _move(self, sequences: np.ndarray, layers: list[Layer]) -> None:
+        """Knobs, then the thermostat, for the next step."""
+        self.learner.move_knobs(self.steps, sequences)
+        if self.control is not None:
+            self.learner.beta = self.control.step(Observables(*head_observables(layers)))
+
+    def _record(self, loss: float, last: bool) -> None:
+        self.recent["pruned"].append(self.learner.pruned)
+        for name in ("loss", "heads_loss"):
+            self.recent[name].append(loss)
         if self.steps % LOSS_EVERY == 0 or last:
             self._record_losses(float(np.mean(self.recent["loss"])))
-            self.recent["loss"] = []
+            self.recent["loss"], self.recent["pruned"] = [], []
         if self.steps % HEADS_EVERY == 0 or last:
-            self._record_heads(float(np.mean(self.recent["heads"])))
-            self.recent["heads"] = []
-        if self.controller is not None and not last:
-            self.beta = self.controller.step(Observables(*observe(layers, self.beta)))
+            self._record_heads(float(np.mean(self.recent["heads_loss"])))
+            self.recent["heads_loss"] = []
 
     def _record_losses(self, loss: float) -> None:
-        record = {
-            "loss_step": self.steps,
-            "tokens": self.tokens,
-            "training_curve": loss,
-            "flops": 6.0 * self.vector.size * self.tokens,
-        }
-        _append(self.curves, record | {"validation_curve": self.loss(self.data.validation)})
+        """The losses, what was spent, and where the knobs are."""
+        sequences = self._sequences(self.data.validation, LOSS_SEQUENCES)
+        self.validation_loss = self.learner.loss(sequences)
+        record: dict[str, ArrayLike] = {"loss_step": self.steps, "tokens": self.tokens, "flops": self.learner.flops}
+        record |= {"training_curve": loss, "validation_curve": self.validation_loss}
+        record |= self.learner.tuning.readings()
+        if self.control is not None:
+            record |= self.control.readings(self.steps)
+            if self.control.gate:
+                record["pruned_fraction"] = float(np.mean(self.recent["pruned"] or [0.0]))
+                record["validation_gated"] = self.learner.loss(sequences, self.control.keep(self.steps, counted=False))
+            if self.control.guard:
+                record["spikes"] = self.spikes
+        _append(self.records["loss_step"], record)
 
     def _record_heads(self, loss: float) -> None:
-        """Measure the heads, after the losses; give the thermostat the measured beta_c."""
-        heads = measure_heads(self.scores(), self.beta)
-        blocked = np.zeros(self.beta.shape, dtype=np.int64)
-        if self.controller is not None:
-            blocked = self.controller.blocked.copy()
-            if self.controller.thermostat.beta_c == "measured":
-                self.controller.beta_c = heads["beta_c"]
-        record: dict[str, ArrayLike] = {"step": self.steps, "loss": loss, "beta": self.beta.copy(), "blocked": blocked}
-        record["validation_loss"] = self.curves["validation_curve"][-1]
-        record["log_gauge"] = np.log(self.beta * projection_norms(self.parameters, self.config))
-        _append(self.heads, record | heads)
+        """Measure the heads, after the losses; tell the thermostat."""
+        scores, beta = self._measured_rows()
+        heads = measure_heads(scores, beta)
+        if self.config.scaling == "fixed":
+            heads["beta"] = self.learner.beta.copy()
+        if self.control is not None:
+            self.control.measured(scores, heads["beta_c"])
+        heads |= head_levels(self.control, self.config)
+        heads["log_gauge"] = np.log(heads["beta"] * projection_norms(self.learner.parameters, self.config))
+        validation = self.records["loss_step"]["validation_curve"][-1]
+        _append(self.records["step"], {"step": self.steps, "loss": loss, "validation_loss": validation, **heads})
 
-    def scores(self) -> np.ndarray:
-        """Unscaled scores (layer, head, rows, key) of the measured validation sequences, at the present beta."""
-        tokens = spread_sequences(self.data.validation, MEASURED_SEQUENCES, self.config.context)[:, :-1]
-        scores = unscaled_scores(self.parameters, tokens, self.beta, self.config)
-        return scores.reshape(*self.beta.shape, -1, self.config.context)
+    def _sequences(self, tokens: np.ndarray, count: int) -> np.ndarray:
+        return spread_sequences(tokens, count, self.config.context)
 
-    def loss(self, tokens: np.ndarray) -> float:
-        """Loss on sequences at even distances through ``tokens``."""
-        sequences = spread_sequences(tokens, LOSS_SEQUENCES, self.config.context)
-        logits, _, _ = forward(self.parameters, sequences[:, :-1], self.beta, self.config)
-        return cross_entropy(logits, sequences[:, 1:])[0]
+    def _measured_rows(self) -> tuple[np.ndarray, np.ndarray]:
+        """Unscaled scores (layer, head, rows, key) and beta (layer, head, rows) of the measured validation rows."""
+        tokens = self._sequences(self.data.validation, MEASURED_SEQUENCES)[:, :-1]
+        return head_rows(self.learner.forward(tokens)[1])
+
+    def _model_state(self) -> dict[str, Any]:
+        """The learner and what controls its heads."""
+        return {"learner": self.learner.state(), "control": self.control.state() if self.control else None}
+
+    def _restore_model(self, state: dict[str, Any]) -> None:
+        self.learner.restore(state["learner"])
+        if self.control is not None:
+            self.control.restore(state["control"])
 
     def state(self) -> dict[str, Any]:
         """Numbers, strings and arrays from which the run goes on exactly, and from which its trace is made."""
-        records = {name: np.array(values) for name, values in (self.heads | self.curves).items()}
-        return {
+        counts = {name: getattr(self, name) for name in COUNTS}
+        return counts | {
             "settings": self.settings,
-            "steps": self.steps,
-            "tokens": self.tokens,
+            "flops": self.learner.flops,
             "batches": self.batches.bit_generator.state,
             "initial": self.initial,
-            "vector": self.vector.copy(),
-            "adam": self.adam.state(),
-            "beta": self.beta.copy(),
-            "controller": self.controller.state() if self.controller else None,
-            "recent": self.recent,
-            "records": records,
+            "model": self._model_state(),
+            "records": {axis: _columns(records) for axis, records in self.records.items()},
         }
 
     def restore(self, state: dict[str, Any], path: Path) -> None:
-        """Continue from ``state()``; ValueError if it is of a run with other settings."""
+        """Continue from the ``state()`` in a checkpoint; ValueError if it is of a run with other settings."""
         theirs = state["settings"]
         other = [name for name in self.settings if theirs.get(name) != self.settings[name]]
         if other:
             raise ValueError(f"{path} is the checkpoint of a run with another {', '.join(other)}; give another file")
-        self.steps, self.tokens = state["steps"], state["tokens"]
+        for name in COUNTS:
+            setattr(self, name, state[name])
+        self.learner.flops = state["flops"]
         self.batches.bit_generator.state = state["batches"]
-        self.recent = state["recent"]
-        for records in (self.heads, self.curves):
-            records.update({name: list(state["records"][name]) for name in records})
-        self._restore_model(state)
-
-    def _restore_model(self, state: dict[str, Any]) -> None:
-        """Parameters, optimiser and everything that controls them, without the batches and the records."""
-        self.vector[...] = state["vector"]
-        self.adam.restore(state["adam"])
-        self.beta = state["beta"].copy()
-        if self.controller is not None:
-            self.controller.restore(state["controller"])
+        self.records = {
+            axis: {name: list(values) for name, values in columns.items()} for axis, columns in state["records"].items()
+        }
+        self._restore_model(state["model"])
+        self.snapshot, self.since_snapshot = state["model"], 0
 
 
-def _append(records: dict[str, list[ArrayLike]], record: Mapping[str, ArrayLike]) -> None:
+def _append(records: dict[str, list[ArrayLike]], record: dict[str, Any]) -> None:
     for name, value in record.items():
         records.setdefault(name, []).append(value)
+
+
+def _columns(records: dict[str, list[ArrayLike]]) -> dict[str, np.ndarray]:
+    return {name: np.array(values) for name, values in records.items()}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +10,11 @@ import numpy as np
 import xarray as xr
 from threadpoolctl import threadpool_limits
 
-from .. import attention
 from ..provenance import versions
 from ..text import digest, encode, read_text, split
-from ..thermostat import Thermostat, entropy_below
-from ..transformer import Arrays, TransformerConfig, forward, unflatten
+from ..transformer import TransformerConfig, forward, unflatten
 from . import checkpoint as checkpoints
+from .observe import spread_sequences
 
 VARIABLES = {
     "beta": ("factor of the unscaled scores", "1/score", "softmax(beta q.k); 1/sqrt(d_k) is the textbook's"),
@@ -39,71 +37,49 @@ VARIABLES = {
     "corridor_high": ("upper end of the entropy corridor", "nat", "mean over rows of max(0, ln n - corridor[0])"),
     "parameters": ("parameters after training", "1", "flat, in the order of transformer.parameter_shapes"),
     "initial_parameters": ("parameters before training", "1", "flat, in the order of transformer.parameter_shapes"),
-}
-CURVES = {
     "training_curve": ("training loss", "nat per character", "mean of -ln p since the last point"),
-    "validation_curve": ("validation loss", "nat per character", "mean of -ln p on fixed sequences"),
-    "flops": ("floating-point operations of training", "1", "6 N D"),
+    "validation_curve": ("validation loss", "nat per character", "mean of -ln p on fixed sequences, all rows computed"),
+    "validation_gated": (
+        "validation loss under the gate",
+        "nat per character",
+        "the same, rows left out as in training",
+    ),
     "tokens": ("tokens trained on", "1", "sum over the steps of batch size x context"),
+    "flops": (
+        "floating-point operations of training",
+        "1",
+        "passes of training and of the knobs, see transformer.flops",
+    ),
+    "pruned_fraction": ("chi, attention rows not computed", "1", "mean since the last point"),
+    "kappa": ("gain of the thermostat", "1", "kappa(t), capped, times that of a back-off"),
+    "t_gate": ("threshold of the gate", "1", "T_gate(t), plus the shifts of back-offs"),
+    "frozen": ("heads without a gradient", "1", "H <= ln N_ref - depth long enough"),
+    "spikes": ("returns to the last checkpoint so far", "1", "count"),
+    "slow_rise_start": ("step at which the last slow rise of the loss began", "1", "-1 before one"),
+    "learning_rate": ("learning rate", "1", "eta <- eta exp(kappa_eta (rho* - rho))"),
+    "rho": ("curvature in steps", "1", "eta lambda_max of P^(-1/2) H P^(-1/2), before the last update"),
+    "raw_eigenvalue": ("largest eigenvalue of the Hessian", "1", "lambda_max of H itself, last measured"),
+    "batch_size": ("sequences of a step", "1", "B <- B exp(kappa_B (g/g* - 1))"),
+    "noise_scale": ("gradient-noise scale", "sequences", "g = tr(Sigma)/|G|^2, running means"),
+    "weight_decay": ("weight decay", "1", "lambda, steered by the size of the weights"),
+    "label_smoothing": ("label smoothing", "1", "p, steered by the entropy of the outputs"),
+    "dropout": ("dropout", "1", "p, steered by the entropy of the outputs"),
+    "activation_gain": ("gain of the activation", "1", "a, steered by the entropy of the outputs"),
 }
-
-
-def spread_sequences(tokens: np.ndarray, sequences: int, context: int) -> np.ndarray:
-    """Sequences of context + 1 tokens at even distances through the text, (sequences, context + 1)."""
-    starts = np.linspace(0, len(tokens) - context - 1, sequences).astype(np.int64)
-    return tokens[starts[:, None] + np.arange(context + 1)]
-
-
-def unscaled_scores(parameters: Arrays, tokens: np.ndarray, beta: np.ndarray, config: TransformerConfig) -> np.ndarray:
-    """Unscaled scores (layer, head, sequence, query, key) in double precision."""
-    _, layers, _ = forward(parameters, tokens, beta, config)
-    return np.array([layer.scores() for layer in layers], dtype=float).swapaxes(1, 2)
-
-
-def projection_norms(parameters: Arrays, config: TransformerConfig) -> np.ndarray:
-    """|W_Q| |W_K| of every head, (layer, head)."""
-    shape = (config.d_model, 3, config.n_heads, config.d_k)
-    split = np.array([parameters[f"qkv_{i}"].reshape(shape) for i in range(config.n_layers)], dtype=float)
-    norms = np.sqrt(np.sum(split * split, axis=(1, 4)))  # (layer, d_model, 3, head, d_k) -> (layer, 3, head)
-    return norms[:, 0] * norms[:, 1]
-
-
-def measure_heads(scores: np.ndarray, beta: np.ndarray) -> dict[str, np.ndarray]:
-    """Head means of the observables of scores (layer, head, rows, key), each (layer, head)."""
-    row_beta = beta[..., None]
-    rows = {
-        "entropy": attention.entropy(scores, row_beta),
-        "n_eff": attention.n_eff(scores, row_beta),
-        "participation": attention.participation(scores, row_beta),
-        "specific_heat": attention.specific_heat(scores, row_beta),
-        "score_variance": attention.score_variance(scores, row_beta),
-        "sigma_qk": attention.sigma_qk(scores),
-        "gap_score": attention.gap_score(scores, row_beta),
-    }
-    heads = {name: attention.head_mean(values, scores) for name, values in rows.items()}
-    peak = attention.specific_heat_peak(scores)
-    return heads | {"beta_c": peak.beta_c, "beta_c_low": peak.low, "beta_c_high": peak.high}
 
 
 def trace(state: dict[str, Any]) -> xr.Dataset:
     """The Dataset of a run from its state, see ``Run.state``."""
     settings = state["settings"]
-    columns = dict(state["records"])
-    steps = {name: columns.pop(name) for name in ("step", "loss_step")}
-    table = xr.Dataset(coords=steps)
-    for name, values in columns.items():
-        dims = ("loss_step",) if name in CURVES else ("step", "layer", "head")[: values.ndim]
-        table[name] = dims, values
-    thermostat = json.loads(settings["thermostat"]) or asdict(Thermostat())
-    levels = {"entropy_target": thermostat["target"]}
-    levels |= {"corridor_low": thermostat["corridor"][1], "corridor_high": thermostat["corridor"][0]}
-    visible_keys = np.arange(1, json.loads(settings["config"])["context"] + 1)
-    for name, depth in levels.items():
-        table[name] = xr.full_like(table["entropy"], entropy_below(visible_keys, depth))
-    table["parameters"] = "parameter", state["vector"]
+    records = {axis: dict(columns) for axis, columns in state["records"].items()}
+    table = xr.Dataset(coords={axis: columns.pop(axis) for axis, columns in records.items()})
+    for axis, columns in records.items():
+        for name, values in columns.items():
+            table[name] = (axis, "layer", "head")[: values.ndim], values
+    table["parameters"] = "parameter", state["model"]["learner"]["vector"]
     table["initial_parameters"] = "parameter", state["initial"]
     for name, variable in table.data_vars.items():
-        variable.attrs = dict(zip(("long_name", "units", "formula"), (VARIABLES | CURVES)[str(name)]))
+        variable.attrs = dict(zip(("long_name", "units", "formula"), VARIABLES[str(name)]))
     table["step"].attrs = {"long_name": "training steps taken", "units": "1"}
     table["loss_step"].attrs = {"long_name": "training steps taken", "units": "1"}
     table.attrs = settings | {"versions": json.dumps(versions())}
@@ -146,9 +122,14 @@ def head_scores(
     characters = json.loads(run.attrs["characters"])
     vector = run["initial_parameters" if initial else "parameters"].to_numpy()
     beta = run["beta"].isel(step=0 if initial else -1).to_numpy()
+    if config.scaling != "fixed":  # the model has its own rule, which starts from the caller's beta
+        beta = json.loads(run.attrs["knobs"])["beta_factor"] * config.standard_beta
+    gain = float(run["activation_gain"][-1]) if "activation_gain" in run and not initial else None
     _, validation = split(encode(content, characters), config.context)
     tokens = spread_sequences(validation, sequences, config.context)[:, :-1]
     with threadpool_limits(1):
-        scores = unscaled_scores(unflatten(vector, config, len(characters)), tokens, beta, config)
+        parameters = unflatten(vector, config, len(characters))
+        _, layers, _ = forward(parameters, tokens, beta, config, dropout=0.0, activation_gain=gain)
+    scores = np.array([layer.scores() for layer in layers], dtype=float).swapaxes(1, 2)
     attrs = {"long_name": "unscaled scores", "units": "score", "formula": "q.k, -inf for hidden keys"}
     return xr.DataArray(scores, dims=("layer", "head", "sequence", "query", "key"), name="scores", attrs=attrs)
