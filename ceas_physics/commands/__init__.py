@@ -1,0 +1,1 @@
+"""The commands of `ceas`, by subject; each module adds its own to the parser."""

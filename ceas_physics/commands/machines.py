@@ -1,0 +1,56 @@
+"""Commands of machines: the simulated analog annealer, and how fast this computer is."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from ..folders import check_file, write_between
+from .options import add_command, add_lattice, add_one_model, bars, model_of, save
+
+
+def add(commands: Any) -> None:
+    """`anneal`, `bench`."""
+    text = "Lowest energies by a simulated analog machine, of an instance file or of a lattice, to a NetCDF file."
+    _add_annealing(add_command(commands, "anneal", _anneal, text, "anneal.nc"))
+    text = "Speed, memory and start-up on this machine: medians and spread."
+    sub = add_command(commands, "bench", _bench, text)
+    sub.add_argument("--peers", action="store_true", help="also mcising, peapods, ... if installed; installs nothing")
+    sub.add_argument("--out", type=Path, help="Markdown file; one with bench marks keeps its other text")
+
+
+def _add_annealing(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("instance", nargs="?", help="G-set, .mtx, .coo, .bqm or .json file; the lattice if not given")
+    add_lattice(sub)
+    add_one_model(sub)
+    sub.add_argument("--device", default="p_bit", help="p_bit, soft_spin, oscillator, bifurcation")
+    sub.add_argument("--schedule", default="geometric", help="linear, geometric, thermodynamic, corridor")
+    sub.add_argument("--replicas", type=int, default=64, help="independent machines")
+    sub.add_argument("--sweeps", type=int, default=1000, help="updates per spin, or steps, of an anneal")
+    sub.add_argument("--time-limit", type=float, metavar="SECONDS", help="repeat anneals until then")
+    sub.add_argument("--target", type=float, metavar="ENERGY", help="stop at this energy")
+
+
+def _anneal(options: argparse.Namespace) -> None:
+    from ..npu import anneal
+    from ..npu.command import summary
+    from ..npu.instances import read_instance
+
+    check_file(options.out)
+    model = read_instance(options.instance) if options.instance else model_of(options, options.size, options.glass)
+    result = anneal(
+        model, options.device, options.schedule, options.replicas, options.seed, options.time_limit, options.target,
+        bars(options), sweeps=options.sweeps,
+    )  # fmt: skip
+    print(summary(model, result))
+    save(result, options)
+
+
+def _bench(options: argparse.Namespace) -> None:
+    from .. import bench
+
+    text = bench.run(seed=options.seed, progress=not options.quiet, with_peers=options.peers)
+    print(text)
+    if options.out:
+        write_between(text, options.out, bench.MARKS)

@@ -1,0 +1,84 @@
+"""What commands share: how one is added, lattices and couplings by option, progress bars, and how a result is saved."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..folders import write_file
+from ..provenance import stamp
+
+LATTICES = ("chain", "square", "triangular", "honeycomb", "cubic", "complete", "hyperbolic")
+
+
+def add_command(
+    commands: Any,
+    name: str,
+    run: Callable[[argparse.Namespace], None],
+    text: str,
+    out: str | None = None,
+    seed: bool = True,
+) -> argparse.ArgumentParser:
+    """A command with the options that all have: `--seed`, `--quiet`, and `--out` if it has a default."""
+    sub: argparse.ArgumentParser = commands.add_parser(
+        name, help=text, description=text, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    if seed:
+        sub.add_argument("--seed", type=int, default=0, help="root of all random numbers, 0 to 2^63 - 1")
+    sub.add_argument("--quiet", action="store_true", help="no progress bar")
+    if out:
+        sub.add_argument("--out", type=Path, default=Path(out), help="where the result goes; folders are made")
+    sub.set_defaults(command=run)
+    return sub
+
+
+def add_lattice(sub: argparse.ArgumentParser) -> None:
+    """The options that name a lattice."""
+    sub.add_argument("--lattice", choices=LATTICES, default="square", help="complete has J = 1/n, others J = 1")
+    sub.add_argument("--pq", type=int, nargs=2, default=(5, 4), metavar=("P", "Q"), help="of a hyperbolic lattice")
+
+
+def add_one_model(sub: argparse.ArgumentParser) -> None:
+    """Size and couplings of one model on that lattice."""
+    sub.add_argument("--size", type=int, default=32, help="L, or the number of sites (complete, hyperbolic)")
+    sub.add_argument("--glass", action="store_true", help="+-J Edwards-Anderson couplings from the seed")
+
+
+def model_of(options: argparse.Namespace, size: int, glass: bool = False) -> Any:
+    """The model that the options name, of this size; ValueError where there is none."""
+    import ising
+
+    if options.lattice == "hyperbolic":
+        lattice = ising.closed_hyperbolic(options.pq[0], options.pq[1], n_sites=size)
+    else:
+        lattice = getattr(ising, options.lattice)(size)
+    if glass:
+        return ising.edwards_anderson(lattice, seed=options.seed)
+    return ising.ferromagnet(lattice, J=1.0 / size if options.lattice == "complete" else 1.0)
+
+
+def numbers(text: str) -> list[float]:
+    """Betas from `0.4,0.44` or `first:last:count`."""
+    try:
+        if ":" in text:
+            first, last, count = text.split(":")
+            return np.linspace(float(first), float(last), int(count)).tolist()
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise ValueError(f"--beta takes numbers with commas or first:last:count, got {text!r}") from None
+
+
+def bars(options: argparse.Namespace) -> bool:
+    """Whether to show progress bars: they would make a log unreadable."""
+    return not options.quiet and sys.stderr.isatty()
+
+
+def save(data: Any, options: argparse.Namespace) -> None:
+    """Write the Dataset, stamped, to `--out` and say what it holds."""
+    write_file(stamp(data, options.seed), options.out)
+    print(f"{options.out}: {', '.join(f'{k} {v}' for k, v in data.sizes.items())}")
