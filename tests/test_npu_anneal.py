@@ -29,8 +29,9 @@ from ceas_physics.npu.pilot import Pilot
 GLASS = ising.edwards_anderson(ising.square(8), seed=1)
 GAUSSIAN = ising.edwards_anderson(ising.square(8), seed=1, distribution="gaussian")
 DENSE = ising.sherrington_kirkpatrick(90, 1)
+HOT_SOFT = SoftSpin(amplitude_control=0.0, pump=(0.0, 2.0), control="beta")
 DEVICES = [
-    PBit(), PBit("random"), PBit("sweep"), SoftSpin(), SoftSpin(amplitude_control=0.2), SoftSpin(control="beta"),
+    PBit(), PBit("random"), PBit("sweep"), SoftSpin(), SoftSpin(amplitude_control=0.0, temperature=0.02), HOT_SOFT,
     Oscillator(), Oscillator(control="beta"), Bifurcation(), Bifurcation("ballistic"),
 ]  # fmt: skip
 
@@ -195,7 +196,7 @@ def test_the_corridor_holds_and_then_descends():
     assert inside.mean() > 0.9
     np.testing.assert_allclose(target[held], target[20])
     np.testing.assert_allclose(target[-1], 0.01 * np.log(2), atol=1e-12)
-    for device in (SoftSpin(control="beta"), Oscillator(control="beta")):
+    for device in (HOT_SOFT, Oscillator(control="beta")):
         assert anneal(model, device, Corridor(beta_c=0.44, entropy_c=0.3), sweeps=100).beta.notnull().all()
 
 
@@ -277,7 +278,8 @@ BAD = {
     "seed must be": {"seed": -1},
     "threads must be": {"threads": 0},
     "time_limit must be": {"time_limit": -1.0},
-    "time_limit must be finite": {"time_limit": float("inf")},
+    "time_limit must be a finite": {"time_limit": float("inf")},
+    "got '1 h'": {"time_limit": "1 h"},
     "target_energy must be": {"target_energy": float("nan")},
     "realism must be": {"realism": 0.1},
     "energy_model must be": {"energy_model": 1.0},

@@ -103,7 +103,7 @@ def bifurcation_path(device, n_steps, record=None, model=IN_FIELD):
 
 def test_soft_spins_descend_without_amplitude_control():
     record = []
-    soft_path(SoftSpin(dt=0.05), 1.5, 400, record=record)
+    soft_path(SoftSpin(dt=0.05, amplitude_control=0.0), 1.5, 400, record=record)
     assert (np.diff(record, axis=0) <= 1e-12).all()
 
 
@@ -154,7 +154,7 @@ def test_walls_stop_positions():
 @pytest.mark.parametrize("path", ["soft", "controlled", "phase", "bifurcation"])
 def test_deterministic_devices_converge_at_first_order(path):
     run = {
-        "soft": lambda dt: soft_path(SoftSpin(dt=dt), 1.5, round(2 / dt), IN_FIELD),
+        "soft": lambda dt: soft_path(SoftSpin(dt=dt, amplitude_control=0.0), 1.5, round(2 / dt), IN_FIELD),
         "controlled": lambda dt: soft_path(SoftSpin(dt=dt, amplitude_control=0.3), 1.5, round(2 / dt), IN_FIELD),
         "phase": lambda dt: phase_path(Oscillator(dt=dt), 0.7, round(2 / dt)),
         "bifurcation": lambda dt: bifurcation_path(Bifurcation("ballistic", coupling=0.2, dt=dt), round(2 / dt)),
@@ -228,7 +228,7 @@ def test_oscillators_with_control_beta_sample_their_function():
 def test_delay_shows_the_past():
     """With a delay of k steps the first k + 1 steps see the first state."""
     model = ising.ferromagnet(ising.chain(4))
-    late, now = (unit_of(model, Bifurcation("ballistic"), realism=Realism(delay=d)) for d in (3.0, 0.0))
+    late, now = (unit_of(model, Bifurcation("ballistic", dt=1.0), realism=Realism(delay=d)) for d in (3.0, 0.0))
     first = now.state.x.copy()
     np.testing.assert_array_equal(first, late.state.x)
     x, y, force = first.copy(), now.state.y.copy(), np.empty_like(first)

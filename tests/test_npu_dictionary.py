@@ -115,14 +115,15 @@ def test_heads_of_the_transformer_are_relaxation_steps():
     beta = np.array([[0.5, 1.0], [2.0, 0.3]])
     _, layers, _ = forward(parameters, rng.integers(0, 20, (2, 12)), beta, config)
     for layer, betas in zip(layers, beta):
+        all_values, mixed = (array.transpose(2, 0, 3, 1) for array in (layer.split[2], layer.saved["mixed"]))
         for head in range(2):
-            q, k, v = (array[:, head] for array in (layer.queries, layer.keys, layer.values))
+            q, k, v = (array[:, head] for array in (layer.queries, layer.keys, all_values))
             for t in range(12):  # the visible keys of query t are the first t + 1
+                step = dictionary.attention_step(q[:, t], k[:, : t + 1], betas[head], values=v[:, : t + 1])
+                np.testing.assert_allclose(step, mixed[:, head, t], atol=1e-12)
                 weights = dictionary.attention_weights(q[:, t], k[:, : t + 1], betas[head])
-                np.testing.assert_allclose(weights, layer.weights[:, head, t, : t + 1], atol=1e-12)
-                mixed = dictionary.attention_step(q[:, t], k[:, : t + 1], betas[head], values=v[:, : t + 1])
-                expected = np.einsum("bk,bkd->bd", layer.weights[:, head, t], v)
-                np.testing.assert_allclose(mixed, expected, atol=1e-12)
+                entropy = -np.sum(weights * np.log(weights), axis=-1)
+                np.testing.assert_allclose(entropy, layer.entropy[:, head, t], atol=1e-12)
 
 
 def test_attention_step_goes_down_the_energy():

@@ -209,11 +209,11 @@ def _resolve(
         return None, [CorridorControl(plan, 1.0 / couplings.scale) for _ in range(n_units)], plan
     if given == "geometric" and min(ends) <= 0.0:
         plan = Linear()
-    if isinstance(plan, Linear | Geometric):
+    path = path_of(plan, ends)
+    path(np.linspace(0.0, 1.0, 11))
+    if isinstance(plan, Linear | Geometric) and min(ends) >= 0.0:
         start, end = ends_of(plan, ends)
         plan = replace(plan, start=start, end=end)
-    path = path_of(plan)
-    path(np.linspace(0.0, 1.0, 11))
     return path, [], plan
 
 
@@ -237,10 +237,13 @@ def _compile(units: Sequence[Unit]) -> None:
 
 
 def _check_limits(time_limit: float | None, target_energy: float | None) -> None:
-    if time_limit is not None and not (isfinite(time_limit) and time_limit > 0.0):
-        raise ValueError(f"time_limit must be finite seconds > 0 or None, got {time_limit}")
-    if target_energy is not None and not isfinite(target_energy):
-        raise ValueError(f"target_energy must be finite or None, got {target_energy}")
+    for name, value in (("time_limit", time_limit), ("target_energy", target_energy)):
+        if value is None:
+            continue
+        if isinstance(value, str) or not isfinite(value):
+            raise ValueError(f"{name} must be a finite number or None, got {value!r}")
+    if time_limit is not None and time_limit <= 0.0:
+        raise ValueError(f"time_limit must be seconds > 0 or None, got {time_limit}")
 
 
 def _check_parts(realism: Any, energy_model: Any, device: Device) -> None:

@@ -153,8 +153,8 @@ def as_schedule(schedule: Any) -> Any:
     return schedule if callable(schedule) else _checked(schedule)
 
 
-def path_of(schedule: Any) -> Path:
-    """The path of a schedule that needs no measurement and has its ends: fractions of the run -> control.
+def path_of(schedule: Any, ends: tuple[float, float]) -> Path:
+    """The path of a schedule that needs no measurement: fractions of the run -> control.
 
     An array is interpolated linearly, its first entry at the start and its last at the end of the run.
 
@@ -164,7 +164,7 @@ def path_of(schedule: Any) -> Path:
         A geometric path from 0, or values that are not finite or negative.
     """
     if isinstance(schedule, Linear | Geometric):
-        start, end = float(schedule.start or 0.0), float(schedule.end or 0.0)
+        start, end = ends_of(schedule, ends)
         if isinstance(schedule, Linear):
             return lambda f: start + (end - start) * f
         if start <= 0.0 or end <= 0.0:
