@@ -9,7 +9,7 @@ from ceas_physics.training import CONDITIONS, DivergedError, Plan, compare, comp
 
 TINY = TransformerConfig(n_layers=1, d_model=8, context=16, batch_size=4)
 TEXT = "the quick brown fox jumps over the lazy dog; pack my box with five dozen liquor jugs. " * 30
-SMALL = Plan(TINY, ("standard", "x2", "thermostat"), seeds=2, tokens=2_000, learning_rates=(1e-2, 2e-2), scan_seeds=2)
+SMALL = Plan(TINY, ("standard", "x2"), seeds=2, tokens=2_000, learning_rates=(1e-2, 2e-2), scan_seeds=1)
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def test_runs_are_paired_and_are_those_of_train(done):
         for other in same[1:]:
             np.testing.assert_array_equal(other, same[0])
     assert (runs["standard-0"].initial_parameters != runs["standard-1"].initial_parameters).any()
-    assert {name.rpartition("-")[2] for name in runs if name.startswith("scan")} == {"1000", "1001"}
+    assert {name.rpartition("-")[2] for name in runs if name.startswith("scan")} == {"1000"}
     assert table.tokens[-1] == SMALL.steps * 64
     setting = condition("x2", TransformerConfig(**{**json.loads(runs["x2-1"].attrs["config"])}))
     again = train(setting.config, TEXT, None, 1, SMALL.steps, progress=False, knobs=setting.knobs)
@@ -49,7 +49,7 @@ def test_stops_and_goes_on_whatever_the_number_of_processes(done, tmp_path, monk
     ran, original = [], experiment.run_task
 
     def one(task, text, folder):
-        if len(ran) == 5:
+        if len(ran) == 6:
             raise KeyboardInterrupt
         ran.append(task.name)
         original(task, text, folder)
@@ -71,7 +71,7 @@ def test_more_seeds_are_added_and_other_settings_refused(done, monkeypatch):
     xr.testing.assert_identical(compare(folder, SMALL, TEXT, processes=1, progress=False), table)
     with pytest.raises(ValueError, match=r"scan-0\.01-standard-1000\.nc is a run with another text_sha256; give a new"):
         compare(folder, SMALL, TEXT + " ", processes=1, progress=False)
-    longer = Plan(TINY, SMALL.conditions, 2, 4_000, SMALL.learning_rates, 2)
+    longer = Plan(TINY, SMALL.conditions, 2, 4_000, SMALL.learning_rates, 1)
     with pytest.raises(ValueError, match="with another steps"):
         compare(folder, longer, TEXT, processes=1, progress=False)
 

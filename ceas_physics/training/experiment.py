@@ -8,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
-import xarray as xr
+import h5py  # type: ignore[import-untyped]
 
 from ..folders import write_file
 from .conditions import Condition
@@ -44,7 +44,7 @@ class Task:
         condition = self.condition
         wanted = call_settings(condition.config, condition.thermostat, condition.knobs, self.seed, self.steps)
         wanted["text_sha256"] = text_sha256
-        with xr.open_dataset(path) as run:
+        with h5py.File(path) as run:  # a tenth of the time of opening a Dataset
             other = [name for name, value in wanted.items() if run.attrs.get(name) != value]
         if other:
             raise ValueError(f"{path} is a run with another {', '.join(other)}; give a new folder, or delete that file")
