@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ising.field_tables import aligned
 from ising.streams import Purpose, generator, wide_states
 
 from . import kernels_bifurcation, kernels_oscillator, kernels_soft_spin
@@ -99,6 +100,7 @@ class Continuous:
             y = np.ones((n if self.device.amplitude_control else 0, LANES))
         force, history = self._force(x), self._history(x)
         words = np.zeros(n + 1, np.uint64)
+        x, y, force, history = (_aligned(array) for array in (x, y, force, history))
         self.state = State(x, y, force, history, words, self._wide(repeat, 0), np.zeros(1, np.int64))
         signs(np.cos(x) if isinstance(self.device, Oscillator) else x, self.record.last)
 
@@ -163,3 +165,10 @@ class Continuous:
 
     def _wide(self, repeat: int, purpose: int) -> NDArray[np.uint64]:
         return wide_states(self.seed, Purpose.DEVICE, [(self.n_sites, self.word, repeat, purpose)])[0]
+
+
+def _aligned(values: Array) -> Array:
+    """A copy whose rows of 64 doubles start on cache lines: sums over neighbours take half the time."""
+    array = aligned(values.shape, np.float64)
+    array[:] = values
+    return np.asarray(array)
