@@ -261,72 +261,20 @@ def test_files_keep_it(tmp_path):
         assert back.attrs["device"] == "PBit(clock='poisson')"
 
 
-BAD = {
-    "device must be one of": {"device": "qubit"},
-    "schedule must be one of": {"schedule": "quick"},
-    "a schedule must be finite": {"schedule": [0.1, np.nan]},
-    "a schedule must not be negative": {"schedule": [0.1, -1.0]},
-    "a schedule array must have one axis": {"schedule": np.ones((2, 2))},
-    "at least one entry": {"schedule": []},
-    "got nan": {"schedule": lambda f: np.nan},
-    "got -1": {"schedule": lambda f: -1.0},
-    "device 'p_bit'": {"schedule": "corridor", "device": "bifurcation"},
-    "0 < start < end": {"schedule": Thermodynamic(2.0, 1.0)},
-    "replicas must be an integer >= 1": {"replicas": 0},
-    "sweeps must be an integer >= 1": {"sweeps": 0},
-    "total_sweeps must be": {"total_sweeps": -1},
-    "seed must be": {"seed": -1},
-    "threads must be": {"threads": 0},
-    "time_limit must be": {"time_limit": -1.0},
-    "time_limit must be a finite": {"time_limit": float("inf")},
-    "got '1 h'": {"time_limit": "1 h"},
-    "target_energy must be": {"target_energy": float("nan")},
-    "realism must be": {"realism": 0.1},
-    "energy_model must be": {"energy_model": 1.0},
-    "read errors only": {"device": PBit("sweep"), "realism": Realism(delay=1.0)},
-}
-
-
-@pytest.mark.parametrize("message", BAD)
-def test_impossible_arguments(message):
-    with pytest.raises(ValueError, match=message):
-        anneal(GLASS, **BAD[message])
-
-
-@pytest.mark.parametrize(
-    ("model", "message"),
-    [
-        (np.ones((2, 3)), "square"),
-        (np.array([[0, np.nan], [np.nan, 0]]), "finite"),
-        (np.array([[0.0, 1.0], [2.0, 0.0]]), "symmetric"),
-        (np.zeros((3, 3)), "nothing to anneal"),
-        (np.zeros((0, 0)), "n_sites must be"),
-        (ising.IsingModel(ising.from_bonds(3, [])), "nothing to anneal"),
-        ("G22", "IsingModel"),
-    ],
-)
-def test_impossible_models(model, message):
-    with pytest.raises(ValueError, match=message):
-        anneal(model)
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda: PBit("fast"), lambda: SoftSpin(coupling=0.0), lambda: SoftSpin(pump=(0.0,)),
-        lambda: Oscillator(dt=-1.0), lambda: SoftSpin(control="beta", pump=(0.0, 0.5)),
-        lambda: Oscillator(injection=(0.0, np.nan)),
-        lambda: Bifurcation("quantum"), lambda: Bifurcation(dt="small"), lambda: Realism(bits=1),
-        lambda: Realism(noise=-1.0), lambda: Realism(dead=1.0), lambda: Realism(readout_noise=0.7),
-        lambda: EnergyModel(spin_event=-1.0), lambda: Linear(-1.0), lambda: Geometric(0.0, 1.0),
-        lambda: Corridor(beta_c=0.0), lambda: Corridor(hold=2.0), lambda: Thermodynamic(points=1),
-    ],
-)  # fmt: skip
-def test_impossible_settings(make):
-    with pytest.raises(ValueError, match=r"must|needs"):
-        make()
-
-
 def test_the_package_imports_without_the_annealer():
     code = "import sys, ceas_physics; assert 'ceas_physics.npu' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_command(tmp_path, capsys):
+    from ceas_physics.cli import main
+
+    square = tmp_path / "square.txt"
+    square.write_text("4 4\n1 2 1\n2 3 1\n3 4 1\n4 1 1\n")
+    assert main(["anneal", str(square), "--sweeps", "50", "--quiet", "--out", str(tmp_path / "out.nc")]) == 0
+    text = capsys.readouterr().out
+    assert "lowest energy -4 (cut 4) in 64 of 64 replicas" in text
+    assert "assumed: 2e-15 J a spin event" in text
+    assert (tmp_path / "out.nc").exists()
+    assert main(["anneal", "--device", "qubit", "--quiet", "--out", str(tmp_path / "no.nc")]) == 2
+    assert "device must be one of" in capsys.readouterr().err
