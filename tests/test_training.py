@@ -12,6 +12,7 @@ from ceas_physics.training import Adam, DivergedError, Knobs, head_scores, loop,
 from ceas_physics.training import checkpoint as checkpoints
 from ceas_physics.training import run as run_module
 from ceas_physics.training.observe import head_rows
+from ceas_physics.training.tuning import branch_radius
 from ceas_physics.transformer import forward, initial_vector, unflatten
 
 TINY = TransformerConfig(n_layers=1, d_model=8, context=16, batch_size=4)
@@ -197,6 +198,8 @@ def test_rows_left_out_are_counted_and_not_computed():
     full = short(steps=64)
     assert 0.8 * full.flops[-1] < run.flops[-1] < full.flops[-1]
     assert (run.validation_gated != run.validation_curve)[1:].any()
+    asked = np.sum(run.pruned_rows.isel(layer=0)) / TINY.context
+    assert asked.item() == pytest.approx(chi[1:].mean(), rel=1e-6)  # four points of 16 steps are the whole run
     assert bool(run.frozen[-1].any())  # depth 0.1: a head of an untrained model is below that soon
 
 
@@ -296,3 +299,20 @@ def test_a_negative_trained_beta_is_a_positive_one_of_reversed_scores():
     longer = one[1][0, 0] > 0.0  # all but the rows of one key, where ln n = 0
     before, after = one[0][0, 0][longer], other[0][0, 0][longer]
     np.testing.assert_array_equal(after, np.where(np.isfinite(before), -before, -np.inf))
+
+
+def test_radius_of_the_mlp_branch_is_that_of_its_numerical_response():
+    config = replace(TINY, context=8)
+    vector = initial_vector(config, 9, np.random.default_rng(0)).astype(float)
+    parameters = unflatten(vector, config, 9)
+    tokens = np.random.default_rng(1).integers(0, 9, (1, 8))
+    _, layers, _ = forward(parameters, tokens, config.standard_beta, config)
+    std = 1.0 / layers[0].saved["mlp_inverse"].mean()
+
+    def branch(x):
+        hidden = parameters["norm_mlp_0"] * x / std @ parameters["up_0"]
+        return hidden / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (hidden + 0.044715 * hidden**3))) @ parameters["down_0"]
+
+    h = 1e-5
+    response = np.array([(branch(h * e) - branch(-h * e))[0] / (2 * h) for e in np.eye(8)[:, None]])
+    assert branch_radius(parameters, layers) == pytest.approx(np.abs(np.linalg.eigvals(response)).max(), rel=1e-6)

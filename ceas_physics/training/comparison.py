@@ -20,7 +20,7 @@ from ..provenance import versions
 from ..text import digest, read_text
 from ..transformer import TransformerConfig
 from .collect import FINAL_POINTS, collect
-from .conditions import condition
+from .conditions import CONDITIONS, condition
 from .experiment import DIVERGED, Task, run_tasks
 from .savings import paired_interval, savings
 
@@ -52,14 +52,7 @@ class Plan:
     """
 
     config: TransformerConfig = field(default_factory=TransformerConfig)
-    conditions: tuple[str, ...] = (
-        "standard",
-        "learned_beta",
-        "qk_norm",
-        "thermostat",
-        "thermostat_gated",
-        "all_knobs",
-    )
+    conditions: tuple[str, ...] = tuple(CONDITIONS)
     seeds: int = 10
     tokens: int = 1_000_000
     learning_rates: tuple[float, ...] = (2.5e-3, 5e-3, 1e-2, 2e-2, 4e-2)

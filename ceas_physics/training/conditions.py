@@ -85,6 +85,7 @@ CONDITIONS: dict[str, tuple[str, Maker]] = {
     "thermostat_final_address": ("thermostat, started at beta*", _steered(initial="final_address")),
     "thermostat_qk_norm": ("thermostat, q and k of fixed norm (the gauge is fixed)", _steered({"qk_norm": True})),
     "thermostat_own_target": ("thermostat, target H(beta_c) of every head", _steered(per_head_target=True)),
+    "gated": ("beta = 1/sqrt(d_k), gating of rows", _steered(kappa_max=0.0, kappa_inf=0.0, gating=Gating())),
     "thermostat_gated": ("thermostat and gating of rows", _steered(gating=Gating())),
     "thermostat_frozen": (
         "thermostat and freezing, one head a layer stays on",

@@ -8,13 +8,15 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-COLORS = plt.get_cmap("tab10").colors + plt.get_cmap("Dark2").colors  # type: ignore[attr-defined]
+GROUP = 7  # conditions in a panel of lines, besides the baseline
+SHOWN = (-100.0, 60.0)  # per cent of tokens saved
+COLORS = plt.get_cmap("tab10").colors  # type: ignore[attr-defined]
 
 
 def _color(table: xr.Dataset, name: str) -> tuple[float, float, float]:
-    """The baseline is black; the others have the same colour in every picture."""
+    """Black for the baseline; of a ``page`` the same colour in the panel of a group and in the savings."""
     others = [c for c in table["condition"].values if c != table.attrs["baseline"]]
-    return (0.0, 0.0, 0.0) if name == table.attrs["baseline"] else COLORS[others.index(name) % len(COLORS)]
+    return (0.0, 0.0, 0.0) if name == table.attrs["baseline"] else COLORS[others.index(name) % GROUP]
 
 
 def losses(table: xr.Dataset, ax: Axes | None = None) -> Axes:
@@ -27,12 +29,11 @@ def losses(table: xr.Dataset, ax: Axes | None = None) -> Axes:
         middle, half, color = mean.sel(condition=name), error.sel(condition=name), _color(table, name)
         ax.plot(table["tokens"], middle, color=color, label=name, linewidth=1.3)
         ax.fill_between(table["tokens"], middle - half, middle + half, color=color, alpha=0.15, linewidth=0)
-    late = np.abs(mean.isel(tokens=slice(table.sizes["tokens"] // 5, None)).values)
-    top = 1.2 * float(np.nanmax(late, initial=1e-3))
-    ax.set_ylim(-top, top)
+    late = mean.isel(tokens=slice(table.sizes["tokens"] // 10, None)).values
+    ax.set_ylim(1.2 * min(np.nanmin(late), -1e-3), 1.2 * max(np.nanmax(late), 1e-3))
     ax.set_xlabel("tokens")
     ax.set_ylabel("validation loss minus the baseline's\n(nat per character)")
-    ax.legend(frameon=False, fontsize="small", ncol=2)
+    ax.legend(frameon=False, fontsize="x-small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return _tidy(ax)
 
 
@@ -41,7 +42,7 @@ def loss_curves(table: xr.Dataset, ax: Axes | None = None) -> Axes:
     ax = ax or plt.subplots()[1]
     mean = table["validation_loss"].mean("seed")
     for name in table["condition"].values:
-        ax.plot(table["tokens"][1:], mean.sel(condition=name)[1:], color=_color(table, name), linewidth=1.1)
+        ax.plot(table["tokens"][1:], mean.sel(condition=name)[1:], color=_color(table, name), linewidth=0.8)
     for fraction, level in zip(table["target"].values, table["target_loss"].mean("seed").values):
         ax.axhline(level, color="0.6", linestyle=":", linewidth=1.0)
         ax.annotate(f"target {fraction:g}", (table["tokens"].values[1], level), fontsize="x-small", va="bottom")
@@ -69,6 +70,9 @@ def savings_bars(table: xr.Dataset, ax: Axes | None = None) -> Axes:
                 100 * part["token_saving"], np.full(part.sizes["seed"], y), s=9, c=fill, edgecolors="0.6", zorder=0
             )
     ax.set_yticks(-np.arange(len(names)), names)
+    ax.set_ylim(0.6 - len(names), 0.6)
+    low, high = ax.get_xlim()
+    ax.set_xlim(max(low, SHOWN[0]), min(high, SHOWN[1]))
     ax.set_xlabel(f"tokens saved, %, to the loss of the baseline at {' and '.join(f'{f:g}' for f in fractions)} "
                   "of its tokens")  # fmt: skip
     return _tidy(ax)
@@ -104,21 +108,21 @@ def scan(table: xr.Dataset, ax: Axes | None = None) -> Axes:
 
 
 def page(table: xr.Dataset) -> Figure:
-    """All of them on one sheet."""
-    rows = 4 + 0.35 * (table.sizes["condition"] - 1) * table.sizes["target"]
-    figure = Figure(figsize=(11.0, 8.0 + rows), layout="constrained")
-    axes = figure.subplots(3, 2, height_ratios=(4, 4, rows))
-    loss_curves(table, axes[0, 0])
-    losses(table, axes[0, 1])
-    heads_entropy(table, axes[1, 0])
+    """All of them on one sheet; lines of the conditions in groups, each with the baseline."""
+    baseline = table.attrs["baseline"]
+    others = [name for name in table["condition"].values if name != baseline]
+    groups = [others[i : i + GROUP] for i in range(0, len(others), GROUP)]
+    heights = [3.2] * (1 + len(groups)) + [1.2 + 0.17 * len(others) * table.sizes["target"]]
+    figure = Figure(figsize=(11.0, sum(heights)), layout="constrained")
+    grid = figure.add_gridspec(len(heights), 2, height_ratios=heights)
+    loss_curves(table, figure.add_subplot(grid[0, 0]))
     if "scan_loss" in table:
-        scan(table, axes[1, 1])
-    else:
-        axes[1, 1].remove()
-    grid = axes[2, 0].get_gridspec()
-    for ax in axes[2]:
-        ax.remove()
-    savings_bars(table, figure.add_subplot(grid[2, :]))
+        scan(table, figure.add_subplot(grid[0, 1]))
+    for row, names in enumerate(groups, 1):
+        part = table.sel(condition=[baseline, *names])
+        heads_entropy(part, figure.add_subplot(grid[row, 0]))
+        losses(part, figure.add_subplot(grid[row, 1]))
+    savings_bars(table, figure.add_subplot(grid[-1, :]))
     return figure
 
 

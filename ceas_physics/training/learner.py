@@ -124,7 +124,7 @@ class Learner:
             )[1]
             return flatten(named, self.config, self.n_characters)
 
-        seen = Seen(self.parameters, self.vector, targets.ravel(), gradient, lambda: self.forward(tokens)[0])
+        seen = Seen(self.parameters, self.vector, targets.ravel(), gradient, lambda: self.forward(tokens))
         passes = self.tuning.step(step, self.adam, seen)
         if passes:
             self._spend(round(passes * targets.size))

@@ -51,6 +51,7 @@ VARIABLES = {
         "passes of training and of the knobs, see transformer.flops",
     ),
     "pruned_fraction": ("chi, attention rows not computed", "1", "mean since the last point"),
+    "pruned_rows": ("share of a query's rows that were not computed", "1", "over the run, by layer and position"),
     "kappa": ("gain of the thermostat", "1", "kappa(t), capped, times that of a back-off"),
     "t_gate": ("threshold of the gate", "1", "T_gate(t), plus the shifts of back-offs"),
     "frozen": ("heads without a gradient", "1", "H <= ln N_ref - depth long enough"),
@@ -76,6 +77,10 @@ def trace(state: dict[str, Any]) -> xr.Dataset:
     for axis, columns in records.items():
         for name, values in columns.items():
             table[name] = (axis, "layer", "head")[: values.ndim], values
+    gate = (state["model"]["control"] or {}).get("gate")
+    if gate:
+        asked, kept = np.moveaxis(gate["counts"], -1, 0)
+        table["pruned_rows"] = ("layer", "query"), 1.0 - kept / np.maximum(asked, 1)
     table["parameters"] = "parameter", state["model"]["learner"]["vector"]
     table["initial_parameters"] = "parameter", state["initial"]
     for name, variable in table.data_vars.items():

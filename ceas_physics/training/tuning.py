@@ -19,7 +19,7 @@ from ..knobs import (
     output_entropy,
     spectral_radius,
 )
-from ..transformer import Arrays, TransformerConfig
+from ..transformer import Arrays, Layer, TransformerConfig
 from .adam import Adam
 from .knobs import Knobs
 
@@ -35,7 +35,7 @@ class Seen:
     vector: np.ndarray
     targets: np.ndarray
     gradient: Callable[[np.ndarray], np.ndarray]  # of the step's batch, flat, at any flat vector
-    logits: Callable[[], np.ndarray]  # of the step's batch
+    outputs: Callable[[], tuple[np.ndarray, list[Layer]]]  # logits and layers of the step's batch
 
 
 class Tuning:
@@ -106,10 +106,10 @@ class Tuning:
         outputs = due.keys() & {"label_smoothing", "dropout", "activation_gain"}
         if not outputs:
             return passes
-        logits = seen.logits()
+        logits, layers = seen.outputs()
         for name in sorted(outputs):
             if name == "activation_gain":
-                due[name].step(output_entropy(logits), _mlp_radius(seen.parameters))
+                due[name].step(output_entropy(logits), branch_radius(seen.parameters, layers))
             else:
                 due[name].step(step, logits, seen.targets)
         return passes + 1.0 / 3.0
@@ -155,7 +155,13 @@ class Tuning:
             part.restore(state["parts"][name])
 
 
-def _mlp_radius(parameters: Arrays) -> float:
-    """Largest spectral radius of the products of the two matrices of an MLP."""
-    layers = [name.removeprefix("up_") for name in parameters if name.startswith("up_")]
-    return max(spectral_radius(parameters[f"up_{i}"] @ parameters[f"down_{i}"]) for i in layers)
+def branch_radius(parameters: Arrays, layers: list[Layer]) -> float:
+    """Largest spectral radius, over the layers, of the mean linear response of the MLP branch to the residual stream.
+
+    Of x -> W_down^T gelu(W_up^T norm(x)): diag(gain) W_up W_down <1/std(x)>/2, as gelu'(u) + gelu'(-u) = 1.
+    """
+    radii = []
+    for i, layer in enumerate(layers):
+        response = parameters[f"norm_mlp_{i}"][:, None] * parameters[f"up_{i}"] @ parameters[f"down_{i}"]
+        radii.append(0.5 * float(np.mean(layer.saved["mlp_inverse"])) * spectral_radius(response))
+    return max(radii)
