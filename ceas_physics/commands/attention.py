@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ def _add_training(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--checkpoint", type=Path, help="file written on the way; if it exists the run goes on from it")
     sub.add_argument("--compare", action="store_true", help="conditions against a tuned baseline, paired seeds")
     sub.add_argument("--quick", action="store_true", help="a 1-minute --compare: 3 conditions, 2 seeds, short runs")
-    sub.add_argument("--conditions", nargs="+", metavar="NAME", help="of --compare, the baseline first; all: every one")
+    sub.add_argument("--conditions", nargs="+", metavar="NAME", help="of --compare, the baseline first (all)")
     sub.add_argument("--seeds", type=int, help="of --compare (10)")
     sub.add_argument("--tokens", type=int, help="of a run of --compare (1000000)")
     sub.add_argument("--learning-rate", type=float, help="of --compare; left out: scanned for the baseline")
@@ -84,22 +85,31 @@ def _train(options: argparse.Namespace) -> None:
     except DivergedError as error:
         save(error.trace, options)
         raise
+    except KeyboardInterrupt:
+        if options.checkpoint is None or not options.checkpoint.is_file():
+            raise
+        print(f"ceas: interrupted; the same command goes on from {options.checkpoint}", file=sys.stderr)
+        sys.exit(130)
     save(run, options)
 
 
 def _compare_training(options: argparse.Namespace) -> None:
     from .. import texts
-    from ..training import CONDITIONS, QUICK, Plan, compare, comparison
+    from ..training import QUICK, Plan, compare, comparison
 
-    changes = {name: getattr(options, name) for name in ("seeds", "tokens") if getattr(options, name)}
+    changes = {name: getattr(options, name) for name in ("seeds", "tokens") if getattr(options, name) is not None}
     if options.conditions:
-        changes["conditions"] = tuple(CONDITIONS) if options.conditions == ["all"] else tuple(options.conditions)
-    if options.learning_rate:
+        changes["conditions"] = tuple(options.conditions)
+    if options.learning_rate is not None:
         changes["learning_rates"] = (options.learning_rate,)
     plan = replace(QUICK if options.quick else Plan(), **changes)
     folder = options.out or Path("ceas-compare")
     text = texts.load(options.text) if options.text else None
-    table = compare(folder, plan, text, options.seed, options.processes, bars(options))
+    try:
+        table = compare(folder, plan, text, options.seed, options.processes, bars(options))
+    except KeyboardInterrupt:
+        print(f"ceas: interrupted; finished runs are in {folder}, the same command goes on from there", file=sys.stderr)
+        sys.exit(130)
     print(comparison.write(table, folder))
     print(f"Tables, picture and runs: {folder}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -59,7 +60,8 @@ def run_tasks(tasks: Sequence[Task], text: str, folder: Path, processes: int, do
             done(task)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, context) as pool:
+    ignore = (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C stops this process, which lets the runs at work end
+    with ProcessPoolExecutor(processes, context, signal.signal, ignore) as pool:
         futures = {pool.submit(run_task, task, text, folder): task for task in tasks}
         try:
             for future in as_completed(futures):

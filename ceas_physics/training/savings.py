@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
-from scipy import stats
+from scipy.special import stdtrit
 
 RESAMPLES = 10_000
 LEVEL = 0.95
@@ -103,7 +103,7 @@ def paired_interval(differences: xr.DataArray, seed: int = 0) -> xr.Dataset:
     n = values.sizes["seed"]
     mean = values.mean("seed")
     error = values.std("seed", ddof=1) / np.sqrt(n) if n > 1 else xr.full_like(mean, np.nan)
-    half = error * (stats.t.ppf(0.5 + LEVEL / 2.0, n - 1) if n > 1 else np.nan)
+    half = error * (stdtrit(n - 1, 0.5 + LEVEL / 2.0) if n > 1 else np.nan)
     picks = np.random.default_rng(seed).integers(0, n, (RESAMPLES, n))
     means = values.to_numpy()[..., picks].mean(axis=-1)  # (..., resample)
     ends = np.quantile(means, [0.5 - LEVEL / 2.0, 0.5 + LEVEL / 2.0], axis=-1)
