@@ -73,8 +73,10 @@ def savings_bars(table: xr.Dataset, ax: Axes | None = None) -> Axes:
     ax.set_ylim(0.6 - len(names), 0.6)
     low, high = ax.get_xlim()
     ax.set_xlim(max(low, SHOWN[0]), min(high, SHOWN[1]))
-    ax.set_xlabel(f"tokens saved, %, to the loss of the baseline at {' and '.join(f'{f:g}' for f in fractions)} "
-                  "of its tokens")  # fmt: skip
+    where = ", ".join(
+        f"{shape} {f:g}" for shape, f in zip(("circles:", "squares:", "triangles:", "diamonds:"), fractions)
+    )
+    ax.set_xlabel(f"tokens saved (%) to the loss that the baseline has at a fraction of its tokens; {where}")
     return _tidy(ax)
 
 
@@ -102,6 +104,9 @@ def scan(table: xr.Dataset, ax: Axes | None = None) -> Axes:
     ax.plot(table["scan_rate"], loss, ".", color="0.6")
     ax.errorbar(table["scan_rate"], loss.mean("scan_seed"), error, color="black", capsize=2)
     ax.set_xscale("log")
+    rates = table["scan_rate"].values
+    ax.set_xticks(rates, [f"{rate:.3g}" for rate in rates], rotation=45)
+    ax.minorticks_off()
     ax.set_xlabel("learning rate")
     ax.set_ylabel("final validation loss of the baseline")
     return _tidy(ax)
