@@ -14,10 +14,14 @@ def add(commands: Any) -> None:
     """`anneal`, `bench`."""
     text = "Lowest energies by a simulated analog machine, of an instance file or of a lattice, to a NetCDF file."
     _add_annealing(add_command(commands, "anneal", _anneal, text, "anneal.nc"))
-    text = "Speed, memory and start-up on this machine: medians and spread."
+    text = "Speed, memory and start-up on this machine; or, bench anneal, time to solution of annealers (an hour)."
     sub = add_command(commands, "bench", _bench, text)
+    sub.add_argument("what", nargs="?", choices=("speed", "anneal"), default="speed", help="what is measured")
+    sub.add_argument("--quick", action="store_true", help="of anneal: small instances, a minute")
+    sub.add_argument("--gset", type=Path, metavar="FOLDER", help="of anneal: also the G-set files in a folder")
     sub.add_argument("--peers", action="store_true", help="also mcising, peapods, ... if installed; installs nothing")
-    sub.add_argument("--out", type=Path, help="Markdown file; one with bench marks keeps its other text")
+    text = "Markdown file; one with bench marks keeps its other text. Of anneal: a folder (ceas-bench-anneal)"
+    sub.add_argument("--out", type=Path, help=text)
 
 
 def _add_annealing(sub: argparse.ArgumentParser) -> None:
@@ -50,7 +54,18 @@ def _anneal(options: argparse.Namespace) -> None:
 def _bench(options: argparse.Namespace) -> None:
     from .. import bench
 
+    if options.what == "anneal":
+        _bench_annealers(options)
+        return
     text = bench.run(seed=options.seed, progress=not options.quiet, with_peers=options.peers)
     print(text)
     if options.out:
         write_between(text, options.out, bench.MARKS)
+
+
+def _bench_annealers(options: argparse.Namespace) -> None:
+    from ..npu import bench_report
+
+    folder = options.out or Path("ceas-bench-anneal")
+    print(bench_report.run(folder, options.quick, options.peers, options.gset, options.seed, bars(options)))
+    print(f"Table, pictures and dataset: {folder}")

@@ -1,0 +1,140 @@
+"""Success probability and time to solution, TTS99 = t ln(1 - 0.99) / ln(1 - p), with errors from the runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf, log
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ising.integers import as_integer
+
+GOAL = 0.99
+CONFIDENCE = 0.95
+RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class TimeToSolution:
+    """What runs of equal settings say about the time to a solution.
+
+    Attributes
+    ----------
+    probability
+        Share of runs that found it.
+    seconds
+        TTS99, infinite if no run found it.
+    low, high
+        Bootstrap interval of the confidence, over runs. Without a hit, `low` is a lower bound of that confidence and
+        `high` is infinite; without a miss, `high` is an upper bound.
+    runs, hits
+        Counts.
+    """
+
+    probability: float
+    seconds: float
+    low: float
+    high: float
+    runs: int
+    hits: int
+
+    def __str__(self) -> str:
+        """TTS in seconds with its interval."""
+        if self.hits == 0:
+            return f"> {self.low:.3g} ({CONFIDENCE:.0%})"
+        return f"{self.seconds:.3g} [{self.low:.3g} .. {self.high:.3g}]"
+
+
+def tts(seconds: ArrayLike, probability: ArrayLike, goal: float = GOAL) -> NDArray[np.float64]:
+    """TTS = t max(1, ln(1 - goal) / ln(1 - p)): the time in which repeated runs succeed at least once with `goal`.
+
+    Parameters
+    ----------
+    seconds
+        Length t of a run.
+    probability
+        Its success probability p; broadcasts with `seconds`.
+    goal
+        Wanted probability, in (0, 1).
+
+    Returns
+    -------
+    float64 array, infinite where p = 0, and t where p >= goal.
+
+    Raises
+    ------
+    ValueError
+        Probabilities outside [0, 1], or a goal outside (0, 1).
+
+    Examples
+    --------
+    >>> float(tts(2.0, 0.9))
+    4.0
+    """
+    p = np.asarray(probability, dtype=float)
+    if not ((p >= 0.0) & (p <= 1.0)).all():
+        raise ValueError(f"probabilities must lie in [0, 1], got {probability!r}")
+    if not 0.0 < goal < 1.0:
+        raise ValueError(f"goal must lie in (0, 1), got {goal}")
+    failures = np.log1p(-np.clip(p, 1e-300, goal))
+    repeats = np.where(p > 0.0, log(1.0 - goal) / failures, inf)
+    return np.asarray(seconds, dtype=float) * repeats
+
+
+def largest_probability(runs: int, confidence: float = CONFIDENCE) -> float:
+    """The p at which `runs` runs without a hit have probability 1 - confidence: p = 1 - (1 - confidence)^(1/runs).
+
+    Examples
+    --------
+    >>> round(largest_probability(1), 2)
+    0.95
+    """
+    return 1.0 - (1.0 - confidence) ** (1.0 / as_integer("runs", runs, 1))
+
+
+def time_to_solution(
+    seconds: ArrayLike, hits: ArrayLike, seed: int = 0, confidence: float = CONFIDENCE
+) -> TimeToSolution:
+    """TTS99 of a solver from its independent runs.
+
+    A run is what is independent: of machines that share a sequence of events, the whole word of 64. t is the mean
+    length of a run. Bootstrap over runs; without a hit the lower bound at `largest_probability`.
+
+    Parameters
+    ----------
+    seconds
+        Lengths of the runs, (runs,).
+    hits
+        Whether each found the solution, (runs,).
+    seed
+        Of the bootstrap.
+    confidence
+        Of the interval and of the bound.
+
+    Raises
+    ------
+    ValueError
+        No runs, or arrays of different lengths.
+
+    Examples
+    --------
+    >>> print(time_to_solution(np.ones(10), np.zeros(10)))
+    > 15.4 (95%)
+    """
+    times, found = np.asarray(seconds, dtype=float), np.asarray(hits, dtype=bool)
+    if times.ndim != 1 or times.size == 0 or times.shape != found.shape:
+        raise ValueError(
+            f"seconds and hits must be of one length > 0, got shapes {times.shape} and {found.shape}; one entry a run"
+        )
+    n, p = len(times), float(found.mean())
+    if p == 0.0:
+        low = float(tts(times.mean(), largest_probability(n, confidence)))
+        return TimeToSolution(0.0, inf, low, inf, n, 0)
+    rows = np.random.default_rng(seed).integers(0, n, (RESAMPLES, n))
+    resampled = tts(times[rows].mean(axis=1), found[rows].mean(axis=1))
+    tail = 0.5 * (1.0 - confidence)
+    low, high = np.quantile(resampled, [tail, 1.0 - tail], method="nearest")
+    if p == 1.0:  # all resamples are equal: bounded by the p that n hits out of n leave possible
+        high = tts(times.mean(), (1.0 - confidence) ** (1.0 / n))
+    return TimeToSolution(p, float(tts(times.mean(), p)), float(low), float(high), n, int(found.sum()))
