@@ -60,7 +60,7 @@ def find_crossings(runs: list[Measurement], quantity: str) -> list[PairCrossing 
     """
     if len(runs) < 2:
         raise ValueError(f"a crossing needs at least 2 sizes, got {len(runs)}: use data with dimension L, or a list")
-    pairs = [_cross(small, large, quantity) for small, large in pairwise(runs)]
+    pairs = [cross_curves(*ends) for ends in pairwise(_finite(run.beta, evaluate(run, quantity)) for run in runs)]
     missing = [f"{a.label} and {b.label}" for (a, b), pair in zip(pairwise(runs), pairs) if pair is None]
     if missing:
         message = (
@@ -76,7 +76,7 @@ def crossings(data: Data, quantity: str = "binder") -> xr.Dataset:
     """Crossings of a dimensionless quantity Q: Q(beta; small) = Q(beta; large), for each pair of consecutive sizes.
 
     The crossing is the sign change of D = Q_large - Q_small from below to above that the significances of D on either
-    side support best; around it each curve is fitted by a polynomial of degree at most 3 through at most 8 points, and
+    side support best; around it each curve is fitted by a polynomial of degree at most 3 through at most 7 points, and
     the fits are intersected. The whole is repeated on every jackknife replica of either size.
 
     Parameters
@@ -158,13 +158,13 @@ def _columns(pair: PairCrossing | None) -> list[float]:
     return [pair.beta, beta_error, pair.value, value_error, pair.chi2 / pair.dof if pair.dof else np.nan]
 
 
-def _cross(small: Measurement, large: Measurement, quantity: str) -> PairCrossing | None:
-    curves = [_finite(run.beta, evaluate(run, quantity)) for run in (small, large)]
-    bracket = _bracket(*curves)
+def cross_curves(small: Curve, large: Curve) -> PairCrossing | None:
+    """Crossing of two curves, None where they do not cross."""
+    bracket = _bracket(small, large)
     if bracket is None:
         return None
-    center, scale = 0.5 * sum(bracket), max(float(np.mean(np.diff(beta))) for beta, _ in curves)
-    fits = [fit_nearby(beta, rows, center, scale) for beta, rows in curves]
+    center, scale = 0.5 * sum(bracket), max(float(np.mean(np.diff(beta))) for beta, _ in (small, large))
+    fits = [fit_nearby(beta, rows, center, scale) for beta, rows in (small, large)]
     a, b = (fit.coefficients for fit in fits)
     root = rising_root(polynomial.polysub(b[:, 0], a[:, 0]), max(f.low for f in fits), min(f.high for f in fits))
     if np.isnan(root):

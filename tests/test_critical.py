@@ -10,6 +10,9 @@ from scipy.optimize import brentq
 
 import analysis
 import ising
+from analysis import curves
+from analysis.crossing import cross_curves
+from analysis.resampling import jackknife_covariance, leave_one_out
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +39,34 @@ def test_crossings_are_calibrated():
         )
     for column in np.array(z, dtype=float).T:
         assert_unit_variance(column)
+
+
+def crossing_pulls(scale: float, n_sets: int) -> np.ndarray:
+    """Pulls of crossings of exact U4 with Gaussian noise in 64 blocks, `scale` times that of 16 chains of 400 draws."""
+    rng, truth, pulls = np.random.default_rng(21), exact_crossing(64, 256), []
+    grids = {n: 1 + np.linspace(-2, 3, 12) / np.sqrt(n) for n in (64, 256)}
+    exact_u4 = {n: np.array([exact(n, beta)["binder"] for beta in grid]) for n, grid in grids.items()}
+    for _ in range(n_sets):
+        sizes = []
+        for n, u4 in exact_u4.items():
+            error = scale * np.interp(u4, [0.0, 0.3, 0.66], [0.012, 0.008, 0.0007])
+            noise = leave_one_out(rng.normal(size=(12, 64)) * 8 * error[:, np.newaxis], np.ones(64, dtype=int))
+            sizes.append((grids[n], u4 + noise))
+        pair = cross_curves(*sizes)
+        error = np.sqrt(sum(jackknife_covariance(side[:, 0], side[:, 0]) for side in (pair.small, pair.large)))
+        pulls.append((pair.beta - truth) / error)
+    return np.array(pulls)
+
+
+@pytest.mark.parametrize("scale", [2.0, 1.0, 0.3, 0.1])
+def test_crossings_cover_whether_noise_or_the_cubic_limits_them(scale, monkeypatch):
+    pulls = crossing_pulls(scale, 300)
+    for reach, share in ((1.0, 0.683), (1.96, 0.95)):
+        assert np.mean(np.abs(pulls) < reach) > share - 4 * np.sqrt(share * (1 - share) / 300)
+    assert np.sqrt(np.mean(pulls**2)) < 1.12
+    monkeypatch.setattr(curves, "WINDOWS", (8, 6, 5, 4))  # control: the window that happens to have p > 0.1
+    monkeypatch.setattr(curves, "HOPELESS_P", 0.1)
+    assert np.sqrt(np.mean(crossing_pulls(scale, 300) ** 2)) > 1.12
 
 
 def test_critical_beta_of_curie_weiss(family):
