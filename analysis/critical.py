@@ -15,7 +15,7 @@ from .drift import extrapolate
 from .measurement import Data, Measurement, measure_sizes, split_sizes
 from .notices import warn
 from .resampling import Array, jackknife_covariance
-from .scaling import FEWEST_SIZES, fit_scaling
+from .scaling import FEWEST_SIZES, joint_scaling
 
 # Exponents in the number of sites of the Ising class: t N^y is the scaling variable, N^-w the leading correction of U4.
 # 2D: nu = 1, L^(-7/4); 3D: nu = 0.630, omega = 0.83; mean field (and 4D up to logarithms): N^(1/2), N^(-1/2).
@@ -107,7 +107,7 @@ def _universality(dimension: Any) -> str:
 def _joint_fit(data: Data) -> CriticalBeta | None:
     """From `fit_scaling`; None with a warning where it is not possible."""
     try:
-        fit = fit_scaling(data, dimension="mean_field")
+        fit = joint_scaling(data, "binder", "mean_field", 0)
     except ValueError as error:
         warn(f"no joint mean-field fit, crossings instead, which may lie 1 % off: {error}", CrossingWarning)
         return None

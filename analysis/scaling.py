@@ -140,6 +140,13 @@ def fit_scaling(
     ----------
     M. Hasenbusch, Phys. Rev. B 82, 174433 (2010), for omega in 3D and joint fits of dimensionless quantities.
     """
+    found = joint_scaling(data, quantity, dimension, smallest)
+    warn_of_drift(found.beta_c_shift, found.beta_c_error)
+    return found
+
+
+def joint_scaling(data: Data, quantity: str, dimension: int | str | None, smallest: int) -> ScalingFit:
+    """`fit_scaling` without its warning of a drift, for those who join the shift with the error."""
     law = law_of(data, dimension)
     runs = measure_sizes(data, smallest)
     n_sizes = len({run.n_sites for run in runs})
@@ -153,9 +160,7 @@ def fit_scaling(
             "leave out small sizes (smallest=) or, of closed maps, those of small injectivity radius",
             ScalingWarning,
         )
-    found = _report(fit, points, law, quantity)
-    warn_of_drift(found.beta_c_shift, found.beta_c_error)
-    return found
+    return _report(fit, points, law, quantity)
 
 
 def warn_of_drift(shift: float, error: float) -> None:
