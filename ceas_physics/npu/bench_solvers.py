@@ -71,10 +71,10 @@ class Lengths:
 
 
 LENGTHS = {
-    "glass 2D torus": Lengths(3000, 4000, 300, 0.125, 0.8, 12, 64),
-    "glass 2D, one free direction": Lengths(3000, 4000, 300, 0.125, 0.8, 12, 64),
-    "glass 3D": Lengths(3000, 4000, 1500, 0.16, 0.65, 12, 64),
-    "SK Gaussian": Lengths(300, 1000, 300, 0.2, 1.2, 16, 8),
+    "glass 2D torus": Lengths(3000, 4000, 600, 0.125, 0.8, 12, 64),
+    "glass 2D, one free direction": Lengths(3000, 4000, 600, 0.125, 0.8, 12, 64),
+    "glass 3D": Lengths(30000, 4000, 3000, 0.16, 0.65, 12, 64),
+    "SK Gaussian": Lengths(600, 400, 1000, 0.2, 1.2, 16, 8),
     "G-set": Lengths(3000, 8000, 600, 0.22, 0.8, 24, 2),
 }  # fmt: skip
 

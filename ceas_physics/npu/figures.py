@@ -17,6 +17,7 @@ from analysis.disk import animate_disk
 from ising import Lattice
 
 ENTROPY_COLOR = "#2a6f97"
+CORRIDOR_COLOR = "#e09f3e"
 ENERGY_COLOR = "#9e2a2b"
 MARKERS = "osD^vPX*<>hdp8"
 
@@ -40,8 +41,8 @@ def entropy_corridor(result: xr.Dataset, width: float = 0.05, ax: Axes | None = 
     if "entropy_target" in result:
         target = result["entropy_target"].values
         low, high = np.maximum(target - width * log(2), 0.0), target + width * log(2)
-        ax.fill_between(time, low, high, color=ENTROPY_COLOR, alpha=0.18, linewidth=0, label="corridor")
-        ax.plot(time, target, color=ENTROPY_COLOR, linewidth=0.9, linestyle="--", label="target")
+        ax.fill_between(time, low, high, color=CORRIDOR_COLOR, alpha=0.3, linewidth=0, label="corridor")
+        ax.plot(time, target, color=CORRIDOR_COLOR, linewidth=1.2, linestyle="--", label="target")
     _band(ax, result["entropy"], ENTROPY_COLOR, "entropy")
     ax.axhline(log(2), color="0.6", linewidth=0.8)
     ax.annotate("ln 2", (0.99, log(2)), xycoords=("axes fraction", "data"), ha="right", va="bottom", color="0.4")
@@ -63,7 +64,9 @@ def energy_trace(result: xr.Dataset, ground_energy: float | None = None, ax: Axe
 
 
 def time_to_solution(data: xr.Dataset, family: str, ax: Axes | None = None) -> Axes:
-    """TTS99 against the number of spins, a line for every solver; triangles are lower bounds without a hit.
+    """TTS99 against the number of spins, a line for every solver.
+
+    Open triangles are lower bounds without a hit; an arrow up says that the interval has no upper end.
 
     Parameters
     ----------
@@ -82,14 +85,15 @@ def time_to_solution(data: xr.Dataset, family: str, ax: Axes | None = None) -> A
         row = part.sel(solver=solver)
         if np.isnan(row["probability"].values).all():
             continue
-        hit = (row["probability"] > 0.0).values & np.isfinite(row["tts"].values)
+        hit = (row["probability"] > 0.0).values
         missed = (row["probability"] == 0.0).values
         tts, low, high = (row[name].values for name in ("tts", "tts_low", "tts_high"))
-        error = np.clip([tts[hit] - low[hit], high[hit] - tts[hit]], 0.0, 1e3)
-        style = {"color": colors[(2 * k) % 20 + (2 * k) // 20], "markersize": 5.0}
-        ax.errorbar(sizes[hit], tts[hit], error, marker=MARKERS[k % len(MARKERS)], capsize=2, linewidth=1.2,
+        endless = np.isinf(high[hit])
+        error = np.maximum([tts[hit] - low[hit], np.where(endless, tts[hit], high[hit] - tts[hit])], 0.0)
+        style = {"color": colors[(2 * k) % 20 + (2 * k) // 20], "markersize": 5.0, "linewidth": 1.2}
+        ax.errorbar(sizes[hit], tts[hit], error, lolims=endless, marker=MARKERS[k % len(MARKERS)], capsize=2,
                     label=str(solver), **style)  # fmt: skip
-        ax.plot(sizes[missed], low[missed], "^", markerfacecolor="white", **style)
+        ax.plot(sizes[missed], low[missed], "^", markerfacecolor="white", **(style | {"linewidth": 0.0}))
     ax.set(xscale="log", yscale="log", xlabel="number of spins", ylabel="TTS99  [s, one core]", title=family)
     shown = np.unique(sizes)
     ax.set_xticks(shown, [str(size) for size in shown])

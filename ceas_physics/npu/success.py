@@ -69,7 +69,7 @@ def tts(seconds: ArrayLike, probability: ArrayLike, goal: float = GOAL) -> NDArr
 
     Examples
     --------
-    >>> float(tts(2.0, 0.9))
+    >>> round(float(tts(2.0, 0.9)), 9)
     4.0
     """
     p = np.asarray(probability, dtype=float)
