@@ -43,7 +43,7 @@ class Plan:
     steps: int = 2048
 
 
-QUICK = Plan((8, 16, 32), (330, 1710, 3720), (16, 64, 256), 100, 400, 384)
+QUICK = Plan((8, 16, 32), (330, 1710, 3720), (16, 64, 256), 100, 800, 384)
 
 # t = beta / beta_c - 1 in units of 1/L and 1/sqrt(N): close around crossing and peak, a few points for the half-maximum
 SQUARE_GRID = np.array([-4.5, -3.3, -2.2, *np.linspace(-1.4, 1.1, 8), 1.8, 3.0, 4.6])
