@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from .resampling import Array, block_means, bootstrap_means, leave_one_out
 Series = dict[str, NDArray[Any]]
 
 LINEAR = ("structure_factor", "link_overlap", "overlap_k")
+MIXED = ("m2", "m4")
 ORDER_PARAMETERS = {"magnetization": "m", "staggered_magnetization": "staggered_m", "overlap": "q"}
 
 
@@ -30,7 +32,7 @@ def _times(values: NDArray[Any], absolute: bool = False) -> Array:
 
 
 def powers(observables: dict[str, Array]) -> dict[str, Array]:
-    """The series whose means are the raw moments: e, e^2, |m|, m^2, m^4, the same of the others, F, q_l, F_q."""
+    """The series whose means are the raw moments: e, e^2, |m|, m^2, m^4, the same of the others, e m^2, F, q_l, F_q."""
     series = {name: observables[name] for name in LINEAR if name in observables}
     if "energy" in observables:
         energy = observables["energy"]
@@ -40,6 +42,8 @@ def powers(observables: dict[str, Array]) -> dict[str, Array]:
             parameter = observables[name]
             squared = parameter * parameter
             series |= {f"{name}_abs": np.abs(parameter), f"{short}2": squared, f"{short}4": squared * squared}
+    if {"energy", "m2"} <= series.keys():
+        series |= {f"energy_{power}": series["energy"] * series[power] for power in MIXED}
     return series
 
 
@@ -101,9 +105,18 @@ def bootstrap_realisations(
     return {name: bootstrap_means(mean.T, np.ones(n, dtype=np.intp), times) for name, mean in thermal.items()}
 
 
+def covariances_with_energy(moments: Mapping[str, Array]) -> dict[str, Array]:
+    """<e m^2> - <e><m^2> and the same of m^4, whose beta derivatives they are but for a factor -N; if there are any."""
+    return {
+        f"{power}_covariance": moments[f"energy_{power}"] - moments["energy"] * moments[power]
+        for power in MIXED
+        if f"energy_{power}" in moments
+    }
+
+
 def _with_variances(moments: dict[str, Array]) -> dict[str, Array]:
-    """Add the thermal variances <x^2> - <x>^2 of e and |m|, taken within a realisation."""
-    variances = {}
+    """Add the thermal variances <x^2> - <x>^2 of e and |m| and covariances with e, taken within a realisation."""
+    variances = covariances_with_energy(moments)
     if "energy" in moments:
         variances["energy_variance"] = np.maximum(moments["energy_squared"] - moments["energy"] ** 2, 0.0)
     if "m2" in moments:

@@ -41,6 +41,7 @@ SYMBOLS = {
     "susceptibility": r"$\chi = N\langle m^2\rangle$",
     "susceptibility_connected": r"$\chi_c = N(\langle m^2\rangle-\langle|m|\rangle^2)$",
     "binder": r"Binder cumulant  $U_4$",
+    "binder_slope": r"$\mathrm{d}U_4/\mathrm{d}\beta$  [$J$]",
     "xi": r"correlation length  $\xi$  [bond lengths]",
     "xi_over_L": r"$\xi/L$",
 }

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from .mbar import Pool, Solution, pool_samples, relative_denominators, solve
 from .measurement import PAIR_OBSERVABLES, Data, Measurement, join_sizes, measure, series_of, split_sizes
-from .moments import Series, powers
+from .moments import Series, covariances_with_energy, powers
 from .notices import warn
 from .resampling import Array, block_counts, block_starts, jackknife_error, leave_one_out
 from .thermodynamics import QUANTITIES, evaluate
@@ -182,6 +182,7 @@ def averages(pool: Pool, solution: Solution, targets: Array) -> tuple[dict[str, 
         for name, second in SECOND_MOMENTS.items()
         if name in moments
     }
+    variances |= covariances_with_energy(moments)
     log_z = log_scale + np.log(weight) - targets * pool.offset
     return moments | variances | {"log_z": log_z}, weight[0] ** 2 / squares
 

@@ -28,6 +28,11 @@ def _binder(run: Measurement, parameter: str = "m") -> Array:
     return 1.0 - _ratio(run.moments[f"{parameter}4"], 3.0 * run.moments[f"{parameter}2"] ** 2)
 
 
+def _binder_slope(run: Measurement) -> Array:
+    relative = [_ratio(run.moments[f"{power}_covariance"], run.moments[power]) for power in ("m2", "m4")]
+    return run.n_sites * (1.0 - _binder(run)) * (relative[1] - 2.0 * relative[0])
+
+
 def _correlation_length(run: Measurement, parameter: str = "m", structure: str = "structure_factor") -> Array:
     ratio = _ratio(run.n_sites * run.moments[f"{parameter}2"], run.moments[structure])
     return np.sqrt(np.maximum(ratio - 1.0, 0.0)) / run.momentum
@@ -71,6 +76,13 @@ QUANTITIES = {
         lambda run: run.n_sites * run.moments["magnetization_abs_variance"],
     ),
     "binder": Quantity("Binder cumulant U4", "1", "1 - <m^4> / (3 <m^2>^2)", ("m2",), _binder),
+    "binder_slope": Quantity(
+        "slope of the Binder cumulant dU4/dbeta",
+        "J",
+        "N (1 - U4) (cov(e, m^4) / <m^4> - 2 cov(e, m^2) / <m^2>)",
+        ("energy", "m2"),
+        _binder_slope,
+    ),
     "xi": Quantity(
         "second-moment correlation length",
         "bond lengths",
@@ -157,8 +169,9 @@ def summarize(data: Data) -> xr.Dataset:
     -------
     xarray.Dataset
         Dimensions (beta,) or (L, beta): energy, specific_heat, magnetization_abs, susceptibility,
-        susceptibility_connected, binder, xi, xi_over_L; staggered_magnetization_abs, susceptibility_staggered,
-        binder_staggered; chi_sg, binder_q, xi_q, xi_q_over_L, link_overlap: as far as the data has what they need.
+        susceptibility_connected, binder, binder_slope, xi, xi_over_L; staggered_magnetization_abs,
+        susceptibility_staggered, binder_staggered; chi_sg, binder_q, xi_q, xi_q_over_L, link_overlap: as far as the
+        data has what they need.
         Sizes with grids of their own are laid on the union of all beta, NaN where a size has no data. ``n_blocks``
         goes with the errors: see `confidence_interval`.
 

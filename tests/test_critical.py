@@ -172,17 +172,34 @@ def test_missing_crossings(family):
 # Peaks
 
 
+PEAKED = ("susceptibility_connected", "specific_heat", "binder_slope")
+
+
 def test_peaks_are_calibrated():
     rng, n, z = np.random.default_rng(18), 256, []
-    fine = np.linspace(1.0, 1.2, 2001)
-    curve = np.array([exact(n, beta)["susceptibility_connected"] for beta in fine])
-    for _ in range(40):
+    fine = np.linspace(0.95, 1.2, 5001)
+    truth = [exact(n, beta) for beta in fine]
+    exact_curves = {name: np.array([one[name] for one in truth]) for name in PEAKED[:2]}
+    exact_curves["binder_slope"] = np.gradient([one["binder"] for one in truth], fine)
+    for _ in range(30):
         run = sample(n, 1 + np.linspace(-2.0, 5.0, 20) / np.sqrt(n), 64, 200, rng)
-        found = analysis.peaks(run, "susceptibility_connected")
-        place, height = found["beta_peak"] - fine[curve.argmax()], found["height"] - curve.max()
-        z.append([place / found["beta_peak_error"], height / found["height_error"]])
-    for column in np.array(z, dtype=float).T:
+        for name, curve in exact_curves.items():
+            found = analysis.peaks(run, name)
+            assert found["method"] == "reweighting"
+            place, height = found["beta_peak"] - fine[curve.argmax()], found["height"] - curve.max()
+            z.append([place / found["beta_peak_error"], height / found["height_error"]])
+    for column in np.array(z, dtype=float).reshape(30, 6).T:
         assert_unit_variance(column)
+
+
+def test_peaks_without_energies_or_overlap_are_cubics():
+    run = sample(256, 1 + np.linspace(-2.0, 5.0, 20) / 16, 64, 400, np.random.default_rng(22))
+    best, cubic = (analysis.peaks(data, "susceptibility_connected") for data in (run, run.drop_vars("energy")))
+    assert (best["method"].item(), cubic["method"].item()) == ("reweighting", "cubic")
+    assert cubic["beta_peak_error"] > 2 * best["beta_peak_error"]
+    assert abs(cubic["beta_peak"] - best["beta_peak"]) < 5 * cubic["beta_peak_error"]
+    apart = sample(4096, np.linspace(0.6, 1.5, 10), 16, 100, np.random.default_rng(23))
+    assert analysis.peaks(apart, "specific_heat")["method"].item() == "cubic"
 
 
 def test_half_maximum_band(family):
