@@ -15,7 +15,7 @@ from .drift import extrapolate
 from .measurement import Data, Measurement, measure_sizes, split_sizes
 from .notices import warn
 from .resampling import Array, jackknife_covariance
-from .scaling import FEWEST_SIZES, joint_scaling
+from .scaling import FEWEST_SIZES, LOWEST_P, joint_scaling
 
 # Exponents in the number of sites of the Ising class: t N^y is the scaling variable, N^-w the leading correction of U4.
 # 2D: nu = 1, L^(-7/4); 3D: nu = 0.630, omega = 0.83; mean field (and 4D up to logarithms): N^(1/2), N^(-1/2).
@@ -74,8 +74,6 @@ def critical_beta(data: Data, quantity: str = "binder", dimension: int | str | N
     CrossingWarning
         If only one pair of sizes crosses, so that the error holds no allowance for drift; if the joint fit of mean
         field is not possible, and why: crossings are used.
-    ScalingWarning
-        As `fit_scaling`.
     """
     if dimension is None:
         dimension = split_sizes(data)[0].attrs.get("dimension")
@@ -112,7 +110,9 @@ def _joint_fit(data: Data) -> CriticalBeta | None:
         warn(f"no joint mean-field fit, crossings instead, which may lie 1 % off: {error}", CrossingWarning)
         return None
     shift = 0.0 if np.isnan(fit.beta_c_shift) else fit.beta_c_shift
-    method = f"binder, joint mean-field fit of {fit.n_runs} runs, error includes the change without the smallest size"
+    enlarged = f" (enlarged, chi2 / dof = {fit.chi2 / fit.dof:.1f})" if fit.p <= LOWEST_P else ""
+    runs = f"binder, joint mean-field fit of {fit.n_runs} runs"
+    method = f"{runs}, error{enlarged} includes the change without the smallest size"
     return CriticalBeta(fit.beta_c, float(np.hypot(fit.beta_c_error, shift)), method)
 
 

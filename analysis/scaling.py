@@ -141,12 +141,18 @@ def fit_scaling(
     M. Hasenbusch, Phys. Rev. B 82, 174433 (2010), for omega in 3D and joint fits of dimensionless quantities.
     """
     found = joint_scaling(data, quantity, dimension, smallest)
+    if found.p <= LOWEST_P:
+        warn(
+            f"one scaling function does not fit all sizes (chi2 = {found.chi2:.1f}, dof = {found.dof}): errors "
+            "enlarged; leave out small sizes (smallest=) or, of closed maps, those of small injectivity radius",
+            ScalingWarning,
+        )
     warn_of_drift(found.beta_c_shift, found.beta_c_error)
     return found
 
 
 def joint_scaling(data: Data, quantity: str, dimension: int | str | None, smallest: int) -> ScalingFit:
-    """`fit_scaling` without its warning of a drift, for those who join the shift with the error."""
+    """`fit_scaling` without its warnings, for those who say chi2 and join the shift with the error."""
     law = law_of(data, dimension)
     runs = measure_sizes(data, smallest)
     n_sizes = len({run.n_sites for run in runs})
@@ -154,12 +160,6 @@ def joint_scaling(data: Data, quantity: str, dimension: int | str | None, smalle
         raise ValueError(f"a scaling fit needs at least {FEWEST_SIZES} different sizes, got {n_sizes}: add sizes")
     points, start = _points_near_crossing(runs, quantity, law)
     fit = _best_fit(points, law, quantity, start)
-    if fit.p <= LOWEST_P:
-        warn(
-            f"one scaling function does not fit all sizes (chi2 = {fit.chi2:.1f}, dof = {fit.dof}): errors enlarged; "
-            "leave out small sizes (smallest=) or, of closed maps, those of small injectivity radius",
-            ScalingWarning,
-        )
     return _report(fit, points, law, quantity)
 
 
