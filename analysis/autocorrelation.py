@@ -43,7 +43,7 @@ class Autocorrelation:
     ess
         n / tau.
     trusted
-        Whether a window fits into the chains and n >= 50 tau.
+        Whether a window fits into the chains and n >= 50 tau, and 50.
     """
 
     tau: float
@@ -105,11 +105,11 @@ def autocorrelation_time(series: ArrayLike, window: str = "sokal") -> Autocorrel
     else:
         tau *= 1.0 + (2 * cut + 1) / n if window == "wolff" and cut > 0 else 1.0
         error = _bartlett_error(rho[: cut + 1], tau, n)
-    trusted = bool(np.isfinite(error) and n >= TRUSTED * tau)
+    trusted = bool(np.isfinite(error) and n >= TRUSTED * max(tau, 1.0))
     if not trusted:
         warn(
             f"the series is short: tau = {tau:.3g} draws, n = {n} ({len(chains)} chains of {chains.shape[1]} draws);"
-            f" tau needs n >= {TRUSTED} tau and chains longer than its window: draw more",
+            f" tau needs n >= {TRUSTED} tau, and {TRUSTED}, and chains longer than its window: draw more",
             ShortSeriesWarning,
         )
     return Autocorrelation(tau, error, _decay_time(rho[: cut + 1], n), cut, n, n / tau, trusted)

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from .collapse_methods import METHODS
 from .collapse_problem import Collapse, Problem
-from .crossing import cross_extremes
+from .crossing import DIMENSIONLESS, cross_extremes
 from .joint_fit import Points, flatten
 from .laws import Law, law_of
 from .measurement import Data, Measurement, measure_sizes
@@ -23,7 +23,7 @@ from .resampling import Array
 from .scaling import ScalingWarning, warn_of_drift, without_smallest
 from .thermodynamics import QUANTITIES, evaluate
 
-DIMENSIONLESS = ("binder", "xi_over_L", "binder_staggered")
+CROSSING = {"chi_sg": "binder_q", "susceptibility_staggered": "binder_staggered"}  # that finds beta_c of the others
 LOWEST_P = 0.05
 FEWEST_SIZES = 2
 
@@ -197,7 +197,9 @@ def _start(runs: list[Measurement], quantity: str, held: dict[str, float | None]
     ratio = np.log(ends[1].n_sites / ends[0].n_sites)
     beta_c, y, k = held["beta_c"], held["y"], held["k"]
     if beta_c is None or y is None:
-        crossing, slopes = cross_extremes(runs, quantity if quantity in DIMENSIONLESS else "binder")
+        crossing, slopes = cross_extremes(
+            runs, quantity if quantity in DIMENSIONLESS else CROSSING.get(quantity, "binder")
+        )
         beta_c = crossing.beta if beta_c is None else beta_c
         y = float(np.log(slopes[1] / slopes[0]) / ratio) if y is None else y
     if k is None:

@@ -77,6 +77,8 @@ def critical_beta(data: Data, quantity: str = "binder", dimension: int | str | N
     """
     if dimension is None:
         dimension = split_sizes(data)[0].attrs.get("dimension")
+    elif not isinstance(dimension, Integral) and dimension not in ("mean_field", "unknown"):
+        raise ValueError(f"dimension must be a whole number, 'mean_field' or 'unknown', got {dimension!r}")
     runs = measure_sizes(data)
     universality = _universality(dimension)
     if universality == "mean_field" and quantity == "binder" and len({run.n_sites for run in runs}) >= FEWEST_SIZES:

@@ -17,6 +17,7 @@ from .thermodynamics import QUANTITIES, evaluate
 
 Curve = tuple[Array, Array]  # beta (n_beta,), rows (1 + block, n_beta)
 
+DIMENSIONLESS = ("binder", "xi_over_L", "binder_staggered", "binder_q", "xi_q_over_L")
 CREDIBLE = 2.5  # standard errors by which the curves must be apart on either side of a crossing
 LARGEST_Z = 5.0  # a single point counts no more than this in the search
 
@@ -51,15 +52,23 @@ def find_crossings(runs: list[Measurement], quantity: str) -> list[PairCrossing 
     Raises
     ------
     ValueError
-        If there are fewer than two sizes, the quantity is missing, or no pair crosses.
+        If there are fewer than two sizes or two are equal, the quantity is missing, or no pair crosses.
 
     Warns
     -----
     CrossingWarning
         If some pairs cross and others do not.
     """
+    if quantity not in DIMENSIONLESS:
+        raise ValueError(f"quantity must be one of {', '.join(DIMENSIONLESS)}, got {quantity!r}: others do not cross")
     if len(runs) < 2:
         raise ValueError(f"a crossing needs at least 2 sizes, got {len(runs)}: use data with dimension L, or a list")
+    for small, large in pairwise(runs):
+        if small.n_sites == large.n_sites:
+            raise ValueError(
+                f"{small.label} and {large.label} both have {small.n_sites} sites, so that no crossing of theirs tells "
+                "beta_c: give one per size, or all to fit_scaling"
+            )
     pairs = [cross_curves(*ends) for ends in pairwise(_finite(run.beta, evaluate(run, quantity)) for run in runs)]
     missing = [f"{a.label} and {b.label}" for (a, b), pair in zip(pairwise(runs), pairs) if pair is None]
     if missing:
@@ -84,7 +93,7 @@ def crossings(data: Data, quantity: str = "binder") -> xr.Dataset:
     data
         As for `summarize`, at least two sizes (ordered here by ``n_sites``), which may have beta grids of their own.
     quantity
-        ``"binder"`` or ``"xi_over_L"``.
+        ``"binder"`` or ``"xi_over_L"``; ``"binder_staggered"``; of glasses ``"binder_q"`` or ``"xi_q_over_L"``.
 
     Returns
     -------
@@ -95,7 +104,7 @@ def crossings(data: Data, quantity: str = "binder") -> xr.Dataset:
     Raises
     ------
     ValueError
-        If there are fewer than two sizes, the quantity is missing, or no pair crosses.
+        If there are fewer than two sizes or two are equal, the quantity is missing, or no pair crosses.
 
     Warns
     -----

@@ -93,6 +93,8 @@ def decay_length(table: xr.Dataset, window: tuple[int, int] | None = None, perio
     ValueError
         If there are fewer than 2 chains, or fewer than 3 distances at which C(r) is significant.
     """
+    if "correlation" not in table:
+        raise ValueError(f"the table must hold correlation by distance, got {sorted(map(str, table))}")
     correlation = table["correlation"]
     if correlation.sizes.get("chain", 0) < 2:
         raise ValueError(f"an error needs a dimension chain of 2 or more, got {dict(correlation.sizes)}: add chains")

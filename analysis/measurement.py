@@ -127,6 +127,11 @@ def join_sizes(tables: list[xr.Dataset], data: Data) -> xr.Dataset:
     shared = [xr.Dataset(attrs=size.attrs) for size in split_sizes(data)]
     attrs = xr.merge(shared, combine_attrs="drop_conflicts").attrs
     one_size = isinstance(data, xr.Dataset) and "L" not in data.dims
+    for each in tables:
+        if not one_size and "beta" in each.dims and not each.indexes["beta"].is_unique:
+            raise ValueError(
+                "a size has a beta more than once, and no common grid of beta then exists: join its chains"
+            )
     table = tables[0] if one_size else xr.concat(tables, "L", join="outer", coords=["n_sites"], compat="equals")
     return table.assign_attrs(attrs)
 
@@ -226,9 +231,9 @@ def _warn_short_runs(measurements: list[Measurement]) -> None:
         size = "" if run.label is None else f" at L = {run.label}"
         for name in run.tau.keys() - {"magnetization"}:
             n = run.n_values(name)
-            allowed = min(n / TAU_PER_RUN, run.n_draws / TAU_PER_CHAIN)
+            allowed = min(n / TAU_PER_RUN, max(run.n_draws / TAU_PER_CHAIN, 1.0))
             for tau, beta in zip(run.tau[name], run.beta):
-                if tau > max(allowed, 1.0):
+                if tau > allowed:
                     case = f"{name}{size}, beta = {beta:g}: tau = {tau:.3g} draws, n = {n}"
                     cases.append((tau / allowed, f"{case} ({n // run.n_draws} chains of {run.n_draws} draws)"))
     if cases:

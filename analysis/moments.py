@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .autocorrelation import integrated_autocorrelation_time
-from .resampling import Array, block_means, bootstrap_means, leave_one_out
+from .resampling import Array, block_means, bootstrap_means, leave_one_out, mean_of_blocks
 
 Series = dict[str, NDArray[Any]]
 
@@ -75,7 +75,7 @@ def leave_one_block_out(means: dict[str, Array], counts: NDArray[np.intp]) -> di
 
 def leave_one_realisation_out(means: dict[str, Array], counts: NDArray[np.intp]) -> dict[str, Array]:
     """Thermal average of each realisation, then the mean over realisations: (r, beta, block) -> (1 + r, beta)."""
-    thermal = _with_variances({name: leave_one_out(mean, counts)[0] for name, mean in means.items()})  # (r, beta)
+    thermal = _with_variances({name: mean_of_blocks(mean, counts) for name, mean in means.items()})  # (r, beta)
     n_realisations = len(next(iter(thermal.values())))
     one_each = np.ones(n_realisations, dtype=np.intp)
     return {name: leave_one_out(mean.T, one_each) for name, mean in thermal.items()}
@@ -99,7 +99,7 @@ def bootstrap_realisations(
     means: dict[str, Array], counts: NDArray[np.intp], n_replicas: int, rng: np.random.Generator
 ) -> dict[str, Array]:
     """Realisations drawn anew, each with its thermal averages: (r, beta, block) -> (1 + replica, beta)."""
-    thermal = _with_variances({name: leave_one_out(mean, counts)[0] for name, mean in means.items()})  # (r, beta)
+    thermal = _with_variances({name: mean_of_blocks(mean, counts) for name, mean in means.items()})  # (r, beta)
     n = len(next(iter(thermal.values())))
     times = rng.multinomial(n - 1, np.full(n, 1 / n), n_replicas)
     return {name: bootstrap_means(mean.T, np.ones(n, dtype=np.intp), times) for name, mean in thermal.items()}

@@ -54,6 +54,12 @@ def block_means(series: Array, starts: NDArray[np.intp]) -> Array:
     return first + sums.ravel() / block_counts(n_chains, n_draws, starts)
 
 
+def mean_of_blocks(means: Array, counts: NDArray[np.intp]) -> Array:
+    """Mean of all draws from the means of blocks, (..., block) -> (...); exact for a constant series."""
+    reference = means[..., :1]
+    return np.asarray((reference + ((means - reference) * counts).sum(axis=-1, keepdims=True) / counts.sum())[..., 0])
+
+
 def leave_one_out(means: Array, counts: NDArray[np.intp]) -> Array:
     """Mean of all blocks, then the means without one block each.
 

@@ -47,7 +47,7 @@ class System:
 
     def shared(self, theta: Array) -> dict[str, float]:
         """beta_c, nu and omega of theta = (beta_c, y, w)."""
-        return dict(zip(SHARED, (float(theta[0]), self.law.nu(theta[1]), float(theta[2]) * self.law.root)))
+        return dict(zip(SHARED, (float(theta[0]), self.law.nu(float(theta[1])), float(theta[2]) * self.law.root)))
 
     def design(self, theta: Array) -> Array:
         """Linear terms of all quantities: (point, quantity, term)."""

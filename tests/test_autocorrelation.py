@@ -42,6 +42,13 @@ def test_tau_of_ar1(a, tau, shape):
     assert analysis.effective_sample_size(np.ones(50)) == 50
 
 
+def test_a_handful_of_draws_is_not_trusted_however_anticorrelated():
+    with pytest.warns(analysis.ShortSeriesWarning, match="n = 8"):
+        found = analysis.autocorrelation_time(np.random.default_rng(0).normal(size=8))
+    assert found.tau < 0.16  # n / tau > 50
+    assert not found.trusted
+
+
 @pytest.mark.parametrize("window", ["sokal", "wolff"])
 @pytest.mark.parametrize(("a", "n_draws"), [(-0.9, 10_000), (-0.5, 5_000), (0.0, 5_000), (0.5, 5_000), (0.9, 20_000)])
 def test_error_of_tau_covers(a, n_draws, window):

@@ -165,6 +165,16 @@ def test_missing_crossings(family):
         analysis.crossings(family, "xi_over_L")
     with pytest.raises(ValueError, match="quantity must be one of"):
         analysis.crossings(family, "heat")
+    with pytest.raises(ValueError, match="others do not cross"):
+        analysis.fit_scaling(family, "magnetization_abs")
+    with pytest.raises(ValueError, match="dimension must be a whole number"):
+        analysis.critical_beta(family, dimension=2.0)
+    with pytest.raises(ValueError, match=r"got dict: of a dict, give list\(d.values\(\)\)"):
+        analysis.crossings({64: family[0], 256: family[1]})
+    with pytest.raises(ValueError, match="64 and 64 both have 64 sites, so that no crossing"):
+        analysis.crossings([family[0], family[0], family[1]])
+    with pytest.raises(ValueError, match="a size has a beta more than once"):
+        analysis.summarize([family[0].isel(beta=[0, 1, 1, 2]), family[1]])
 
 
 # Peaks

@@ -201,6 +201,11 @@ def test_log_binning_sees_the_drift_of_a_run_without_warm_up():
     np.testing.assert_allclose(table["magnetization_abs"][0], abs(last).mean(("chain", "draw")))
 
 
+def test_log_binning_of_one_pair_a_realisation(small_glass):
+    table = log_binning(small_glass[0].isel(chain=[0, 1], pair=[0]), "chi_sg")
+    assert (table["chi_sg_error"] > 0).all()
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
