@@ -10,11 +10,13 @@ from matplotlib.axes import Axes
 
 from .disk import animate_disk, disk
 from .drawing import BETA, CROSSING, LINE, by_size, colors, new_axes, size_label, tidy
+from .language_plots import best_size, isoflop, loss_law
 from .length_plots import dynamics, length_proxy, slice_decay
 from .scaling_plots import collapsed, crossing_drift, exponents, peak_heights, peak_positions, stability
 
 __all__ = [
     "animate_disk",
+    "best_size",
     "binder_crossing",
     "collapse",
     "collapsed",
@@ -24,7 +26,10 @@ __all__ = [
     "dynamics",
     "exponents",
     "fisher_zeros",
+    "isoflop",
     "length_proxy",
+    "log_binning",
+    "loss_law",
     "observable",
     "peak_heights",
     "peak_positions",
@@ -259,5 +264,31 @@ def fisher_zeros(zeros: xr.Dataset, ax: Axes | None = None) -> Axes:
             )
     ax.set_xlabel(r"Re $\beta$  [$1/J$]")
     ax.set_ylabel(r"Im $\beta$  [$1/J$]")
+    ax.legend(frameon=False, fontsize="small")
+    return tidy(ax)
+
+
+def log_binning(table: xr.Dataset, quantity: str = "energy", ax: Axes | None = None) -> Axes:
+    """Change of a quantity from the last logarithmic bin to the earlier ones, in errors: flat near 0 in equilibrium.
+
+    Parameters
+    ----------
+    table
+        From `analysis.log_binning`.
+    quantity
+        The one it was asked for.
+    ax
+        Axes to draw on; a new figure's by default.
+    """
+    ax = new_axes(ax)
+    earlier = table.isel(bin=slice(1, None))
+    ax.axhspan(-2, 2, color="0.5", alpha=0.15, linewidth=0)
+    for i, color in enumerate(colors(table.sizes["beta"])):
+        line = earlier.isel(beta=i)
+        change = line[f"{quantity}_change"] / line[f"{quantity}_change_error"]
+        ax.errorbar(line["stop"], change, 1.0, color=color, label=rf"$\beta$ = {line['beta'].item():.4g}", **LINE)
+    ax.set_xscale("log")
+    ax.set_xlabel("last draw of the bin")
+    ax.set_ylabel(f"change of {table[quantity].attrs['long_name']}  [errors]")
     ax.legend(frameon=False, fontsize="small")
     return tidy(ax)
