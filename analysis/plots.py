@@ -286,7 +286,9 @@ def log_binning(table: xr.Dataset, quantity: str = "energy", ax: Axes | None = N
     for i, color in enumerate(colors(table.sizes["beta"])):
         line = earlier.isel(beta=i)
         change = line[f"{quantity}_change"] / line[f"{quantity}_change_error"]
-        ax.errorbar(line["stop"], change, 1.0, color=color, label=rf"$\beta$ = {line['beta'].item():.4g}", **LINE)
+        ax.errorbar(
+            line["stop"].values, change.values, 1.0, color=color, label=rf"$\beta$ = {line['beta'].item():.4g}", **LINE
+        )
     ax.set_xscale("log")
     ax.set_xlabel("last draw of the bin")
     ax.set_ylabel(f"change of {table[quantity].attrs['long_name']}  [errors]")
