@@ -163,9 +163,9 @@ def pictures(results: dict[str, xr.Dataset], folder: Path) -> None:
             plots.observable(summary, quantity, ax)
         figure.savefig(folder / f"{quantity}.png", dpi=130)
     figure = Figure(layout="constrained")
-    estimates = {"crossings, extrapolated": critical} | (
-        {"joint fit": results["scaling"]} if "scaling" in results else {}
-    )
+    joint = "joint" in critical.attrs["method"]
+    estimates = {"joint fit, shift joined" if joint else "crossings, extrapolated": critical}
+    estimates |= {"joint fit": results["scaling"]} if "scaling" in results else {}
     bands = {name: (fit["beta_c"].item(), fit["beta_c_error"].item()) for name, fit in estimates.items()}
     plots.crossing_drift(crossings, bands, figure.subplots())
     figure.savefig(folder / "drift.png", dpi=130)
