@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.optimize import OptimizeResult
 
 import analysis
 import ising
 from ceas_physics import cli
-from ceas_physics.transitions import literature
+from ceas_physics.transitions import glass_fit, literature
 from ceas_physics.transitions.flat import Ferromagnet, anomalous_dimension, sample_ferromagnet
 from ceas_physics.transitions.glass import (
     BINS,
@@ -69,6 +70,17 @@ def test_too_few_sizes_or_realisations_are_refused():
         fit_glass(sizes[:2])
     with pytest.raises(ValueError, match="at least 64 realisations"):
         fit_glass([*sizes[:2], made(8, 63, rng)])
+
+
+def test_a_fit_that_ends_far_away_is_no_result(monkeypatch):
+    sizes = [made(L, 512, np.random.default_rng(4)) for L in (4, 5, 6, 8)]
+    monkeypatch.setattr(glass_fit, "START", (9.0, 0.4))
+    monkeypatch.setattr(
+        glass_fit, "least_squares", lambda residuals, start, x_scale: OptimizeResult(x=start, success=True)
+    )
+    with pytest.raises(ValueError, match=r"does not converge there \(T_c = 0.111\)"):
+        fit_glass(sizes)
+    assert "With nu free, the fit of the glass" in literature._free(sizes)
 
 
 def test_curves_are_those_of_analysis():

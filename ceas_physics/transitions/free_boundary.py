@@ -217,7 +217,10 @@ def _fit(rows: Array, shape: Shape, guess: float) -> FreeTransition:
 
 
 def _least_squares(rows: Array, shape: Shape, guess: float) -> tuple[float, float, float, int]:
-    """beta_f, its error, chi2 and degrees of freedom; A (1 + a t) and s t (1 + b t) for what is regular in t."""
+    """beta_f, its error, chi2 (infinite without convergence) and degrees of freedom.
+
+    A (1 + a t) and s t (1 + b t) stand for what is regular in t.
+    """
     low, high, beta, value, error = rows.T
 
     def residuals(parameters: Array) -> Array:
@@ -230,4 +233,5 @@ def _least_squares(rows: Array, shape: Shape, guess: float) -> tuple[float, floa
     lowest = [0.5 * guess, 0.1 - rows[0, 0], 0.01, 1e-3, -np.inf, -np.inf]
     fit = least_squares(residuals, start, bounds=(lowest, np.inf), x_scale=[0.01, 0.3, 1.0, 0.3, 0.3, 0.3])
     covariance = np.linalg.inv(fit.jac.T @ fit.jac)
-    return float(fit.x[0]), sqrt(covariance[0, 0]), 2 * float(fit.cost), len(rows) - len(start)
+    chi2 = 2 * float(fit.cost) if fit.success else np.inf
+    return float(fit.x[0]), sqrt(covariance[0, 0]), chi2, len(rows) - len(start)

@@ -106,7 +106,7 @@ def fit_glass(sizes: Sequence[GlassMoments], nu: float | None = NU) -> GlassFit:
     Raises
     ------
     ValueError
-        Fewer sizes or realisations.
+        Fewer sizes or realisations, or a fit that does not converge within the temperatures.
 
     References
     ----------
@@ -161,6 +161,12 @@ def _solve(points: Sequence[_Points], nu: float | None) -> _Solution:
         return np.linalg.lstsq(columns / norms, targets, rcond=None)[0] / norms
 
     fit = least_squares(lambda theta: targets - design(theta) @ terms(theta), START[: 1 if nu else 2], x_scale=0.01)
+    coldest, hottest = TEMPERATURES[WINDOW].min(), TEMPERATURES[WINDOW].max()
+    if not fit.success or not 0.5 / hottest < fit.x[0] < 2 / coldest:
+        raise ValueError(
+            f"the fit of the glass to T = {coldest:.2f} .. {hottest:.2f} does not converge there (T_c = "
+            f"{1 / fit.x[0]:.3f}): use more realisations or larger sizes"
+        )
     linear = terms(fit.x)
     slopes = [(design(fit.x + step) - design(fit.x - step)) @ linear / (2 * STEP) for step in STEP * np.eye(len(fit.x))]
     jacobian = np.column_stack([*slopes, design(fit.x)])

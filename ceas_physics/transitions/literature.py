@@ -235,7 +235,10 @@ def _equilibration(size: GlassMoments) -> str:
 
 
 def _free(glass: Sequence[GlassMoments]) -> str:
-    free = fit_glass(glass, nu=None)
+    try:
+        free = fit_glass(glass, nu=None)
+    except ValueError as error:
+        return f"Glass: nu = {NU} and omega = 1.1 are held. With nu free, {error}."
     return (
         f"Glass: nu = {NU} and omega = 1.1 are held. With nu free, T_c = {free.temperature:.3f} +- "
         f"{free.temperature_error:.3f} and nu = {free.nu:.2f} +- {free.nu_error:.2f}: so open do sizes "
