@@ -278,3 +278,9 @@ def test_the_command(tmp_path, capsys):
     assert (tmp_path / "out.nc").exists()
     assert main(["anneal", "--device", "qubit", "--quiet", "--out", str(tmp_path / "no.nc")]) == 2
     assert "device must be one of" in capsys.readouterr().err
+
+
+def test_a_schedule_given_as_an_array_is_followed_by_the_whole_anneal():
+    beta = np.array([0.1, 0.2, 1.5])
+    run = anneal(GLASS, "p_bit", beta, sweeps=40, progress=False)
+    np.testing.assert_allclose(run.control[:, 0], np.interp((run.time - 0.5) / 40, [0, 0.5, 1], beta), rtol=1e-9)

@@ -207,7 +207,7 @@ def _resolve(
                 entropy_c = float(np.interp(np.log(beta_c), np.log(measured.beta), measured.entropy))
         plan = replace(plan, beta_c=beta_c, entropy_c=entropy_c)
         return None, [CorridorControl(plan, 1.0 / couplings.scale) for _ in range(n_units)], plan
-    if given == "geometric" and min(ends) <= 0.0:
+    if isinstance(given, str) and given == "geometric" and min(ends) <= 0.0:
         plan = Linear()
     path = path_of(plan, ends)
     path(np.linspace(0.0, 1.0, 11))

@@ -12,6 +12,9 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+from ising import IsingModel
 
 from .bench_instances import Instance
 from .bench_solvers import LENGTHS, Run, Solver, Trial, timed
@@ -85,7 +88,7 @@ def _simulated_bifurcation(instance: Instance) -> Run:
     import torch
 
     minimize = import_module("simulated_bifurcation").minimize
-    steps, matrix = LENGTHS[instance.family].steps, torch.from_numpy(_matrix(instance))
+    steps, matrix = LENGTHS[instance.family].steps, torch.from_numpy(quadratic_matrix(instance.model))
     settings: dict[str, Any] = {
         "agents": AGENTS, "max_steps": steps, "best_only": False, "mode": "discrete", "early_stopping": False,
         "verbose": False, "domain": "spin", "dtype": torch.float32,
@@ -93,16 +96,16 @@ def _simulated_bifurcation(instance: Instance) -> Run:
 
     def run(seed: int) -> Trial:
         torch.manual_seed(seed)
-        with _one_thread():
+        with one_thread():
             seconds, (spins, _) = timed(lambda: minimize(matrix, **settings))
         return Trial(seconds, instance.model.energy(np.rint(spins.double().numpy()))[None])
 
     return run
 
 
-def _matrix(instance: Instance) -> np.ndarray:
+def quadratic_matrix(model: IsingModel) -> NDArray[np.float64]:
     """M with energy s^T M s."""
-    model, n = instance.model, instance.model.lattice.n_sites
+    n = model.lattice.n_sites
     matrix = np.zeros((n, n))
     first, second = model.lattice.bonds.T
     matrix[first, second] = matrix[second, first] = -0.5 * np.broadcast_to(model.couplings, model.lattice.n_bonds)
@@ -110,7 +113,8 @@ def _matrix(instance: Instance) -> np.ndarray:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
+    """Torch on one thread."""
     import torch
 
     before = torch.get_num_threads()

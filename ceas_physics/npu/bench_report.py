@@ -14,7 +14,7 @@ from tqdm.auto import tqdm
 from ..bench import machine, spread
 from ..folders import Contents, new_folder
 from ..provenance import stamp
-from . import bench_peers
+from . import bench_peers, bench_rates
 from .bench_instances import Instance, agree, cubic_glass, flat_glass, gset_folder, mean_field_glass
 from .bench_solvers import Run, Solver, Trial, solvers
 from .energy_model import EnergyModel
@@ -23,6 +23,7 @@ from .success import TimeToSolution, time_to_solution, tts
 if TYPE_CHECKING:
     import xarray as xr
 
+CUTS = ("G22",)  # also solved against the clock
 CONTENTS = Contents(r"bench\.nc|table\.md|tts_\d+\.png", "bench.nc", b"ceas-physics")
 FIGURES = {
     "probability": ("success probability of a run", "1"),
@@ -50,7 +51,7 @@ class Plan:
     """
 
     rounds: int = 5
-    seconds: float = 4.0
+    seconds: float = 2.0
 
 
 QUICK = Plan(rounds=2, seconds=0.3)
@@ -61,8 +62,15 @@ def instances(quick: bool = False, folder: str | Path | None = None) -> list[Ins
     if quick:
         chosen = [flat_glass(8), flat_glass(12, free=True), cubic_glass(4), mean_field_glass(64)]
     else:
-        chosen = [flat_glass(10), flat_glass(32), flat_glass(16, free=True), flat_glass(32, free=True)]
-        chosen += [cubic_glass(L) for L in (6, 8, 10)] + [mean_field_glass(n) for n in (128, 256, 512)]
+        chosen = [
+            flat_glass(10),
+            flat_glass(32),
+            flat_glass(32, 2),
+            flat_glass(16, free=True),
+            flat_glass(32, free=True),
+        ]
+        chosen += [cubic_glass(6), cubic_glass(8)] + [cubic_glass(10, seed) for seed in (1, 2, 3)]
+        chosen += [mean_field_glass(n) for n in (128, 256, 512)]
     return chosen + (gset_folder(folder) if folder else [])
 
 
@@ -217,10 +225,13 @@ def run(
     from . import figures
 
     found = bench_peers.available() if with_peers else {}
-    sides = solvers() + bench_peers.peer_solvers(found)
+    cases, sides = instances(quick, folder), solvers() + bench_peers.peer_solvers(found)
     with new_folder(out, CONTENTS) as staging:
-        data = measure(instances(quick, folder), sides, QUICK if quick else Plan(), seed, progress)
+        data = measure(cases, sides, QUICK if quick else Plan(), seed, progress)
         text = markdown(data, found if with_peers else None)
+        if not quick:
+            text = "\n".join([text, "### Raw speed", "", *bench_rates.rates(found, seed, progress), ""])
+        text += "".join(f"\n{bench_rates.timed_cuts(case, seed, progress)}\n" for case in cases if case.name in CUTS)
         stamp(data, seed).to_netcdf(staging / "bench.nc")
         (staging / "table.md").write_text(text, encoding="utf-8")
         for k, family in enumerate(dict.fromkeys(data.family.values.tolist())):
