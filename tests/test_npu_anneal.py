@@ -112,6 +112,28 @@ def test_target_stops_all_replicas():
     assert never.attrs["stopped_by"] == "finished"
 
 
+def test_only_replicas_that_were_asked_for_end_a_run():
+    """The word holds 64 replicas whatever is asked for; one that finds the target unseen must not stop the others."""
+    model = ising.ferromagnet(ising.square(4))
+    for replicas in (1, 3, 65):
+        result = anneal(model, sweeps=400, replicas=replicas, target_energy=-32.0, seed=replicas)
+        assert result.attrs["stopped_by"] == "target"
+        assert float(result.best_energy.min()) == -32.0
+
+
+@pytest.mark.parametrize("device", ["p_bit", PBit(clock="sweep"), "bifurcation"], ids=repr)
+def test_an_energy_that_was_found_is_a_target_that_is_met(device):
+    """Couplings that are no whole numbers: sums in another order differ in their last digits."""
+    for seed in range(3):
+        model = ising.edwards_anderson(ising.square(8), seed=seed, distribution="gaussian")
+        first = anneal(model, device, "linear", seed=seed)
+        ground = float(model.energy(first.best_spins.values).min())
+        again = anneal(model, device, "linear", seed=seed, target_energy=ground)
+        assert again.attrs["stopped_by"] == "target"
+        assert float(again.best_energy.min()) == pytest.approx(ground, rel=1e-12)
+        np.testing.assert_allclose(first.best_energy, model.energy(first.best_spins.values), rtol=1e-12)
+
+
 def test_ctrl_c_keeps_what_was_found():
     timer = threading.Timer(0.5, signal.raise_signal, [signal.SIGINT])
     before = signal.getsignal(signal.SIGINT)

@@ -43,8 +43,23 @@ BAD = {
     "target_energy must be": {"target_energy": float("nan")},
     "realism must be": {"realism": 0.1},
     "energy_model must be": {"energy_model": 1.0},
+    "time_limit must be > 0, got 0": {"time_limit": 0},
+    r"got \[1\]": {"time_limit": [1]},
+    "target_energy must be a finite number, got True": {"target_energy": True},
+    "got None": {"schedule": None},
+    "1000000000 replicas .* GiB": {"replicas": 10**9},
+    "64 replicas .* GiB": {"realism": Realism(delay=1e9)},
+    "ran away": {"device": SoftSpin(dt=3.0), "schedule": "linear"},
     "read errors only": {"device": PBit("sweep"), "realism": Realism(delay=1.0)},
 }
+
+
+def test_any_real_number_will_do():
+    one = anneal(
+        GLASS, SoftSpin(np.int64(1), amplitude_control=0, dt=np.float32(0.125)), "linear", sweeps=20, progress=False
+    )
+    same = anneal(GLASS, SoftSpin(1.0, amplitude_control=0.0, dt=0.125), "linear", sweeps=20, progress=False)
+    np.testing.assert_array_equal(one.energy, same.energy)
 
 
 @pytest.mark.parametrize("message", BAD)
@@ -62,6 +77,8 @@ def test_impossible_arguments(message):
         (np.zeros((3, 3)), "nothing to anneal"),
         (np.zeros((0, 0)), "n_sites must be"),
         (ising.IsingModel(ising.from_bonds(3, [])), "nothing to anneal"),
+        (np.array([[0.0, 1e-200], [1e-200, 0.0]]), "rescale"),
+        (np.array([[0.0, 1e200], [1e200, 0.0]]), "rescale"),
         ("G22", "IsingModel"),
     ],
 )
@@ -79,6 +96,8 @@ def test_impossible_models(model, message):
         lambda: Bifurcation("quantum"), lambda: Bifurcation(dt="small"), lambda: Realism(bits=1),
         lambda: Realism(noise=-1.0), lambda: Realism(dead=1.0), lambda: Realism(readout_noise=0.7),
         lambda: EnergyModel(spin_event=-1.0), lambda: Linear(-1.0), lambda: Geometric(0.0, 1.0),
+        lambda: Realism(noise="a"), lambda: Realism(dead=None), lambda: EnergyModel(time_unit=None),
+        lambda: Corridor(beta_c="a"), lambda: Corridor(hold="a"), lambda: Corridor(thermostat=3),
         lambda: Corridor(beta_c=0.0), lambda: Corridor(hold=2.0), lambda: Thermodynamic(points=1),
     ],
 )  # fmt: skip

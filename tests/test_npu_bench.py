@@ -187,6 +187,13 @@ def test_peers_that_are_there_find_the_ground_state(monkeypatch):
     assert (data.lowest_energy == data.target).all()
 
 
+def test_film_follows_any_path():
+    model = ising.ferromagnet(ising.hyperbolic(7, 3, 2))
+    assert film(model, [0.5, 1.0, 1.0, 0.0], seed=1).shape == (4, model.lattice.n_sites)
+    with pytest.raises(ValueError, match="finite"):
+        film(model, [np.nan])
+
+
 def test_film_of_an_anneal_ends_ordered():
     model = ising.ferromagnet(ising.square(6))
     frames = film(model, np.geomspace(0.1, 2.0, 30), sweeps=10, seed=1)

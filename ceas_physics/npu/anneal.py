@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from math import inf, isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +14,7 @@ import ising
 from ising.integers import as_integer
 from ising.streams import check_seed
 
+from .checks import as_number, as_positive, check_memory
 from .continuous import Continuous
 from .corridor_control import CorridorControl
 from .couplings import Couplings, as_model, couplings_of
@@ -77,7 +77,7 @@ def anneal(
         Wall seconds, without compilation: anneals are repeated with fresh streams until then. The result is a prefix of
         the run without limit; `total_sweeps` of its attribute `steps` runs it again.
     target_energy
-        Total energy; the run ends at the first read at which any replica is there or below.
+        Total energy; the run ends at the first read at which any replica is there or below, to rounding.
     progress
         Show a progress bar.
     sweeps
@@ -118,15 +118,19 @@ def anneal(
     threads = cores() if threads is None else as_integer("threads", threads, 1)
     if total_sweeps is not None:
         total_sweeps = as_integer("total_sweeps", total_sweeps, 1)
-    _check_limits(time_limit, target_energy)
+    if time_limit is not None:
+        as_positive("time_limit", time_limit)
+    if target_energy is not None:
+        target_energy = as_number("target_energy", target_energy)
     realism, energy_model = realism or Realism(), energy_model or EnergyModel()
     _check_parts(realism, energy_model, chip)
     couplings = couplings_of(model, realism, seed)
     reader = make_reader(model, realism.readout_noise, target_energy)
     n_steps = _intervals(sweeps, couplings)
     chunk = 1 if isinstance(plan_of, Corridor) else _chunk(n_steps, couplings)
-    words = range(-(-replicas // LANES))
-    units = [_unit(model, couplings, chip, realism, reader, seed, word, chunk) for word in words]
+    check_memory(_bytes(chip, realism, couplings, replicas), f"{replicas} replicas of {couplings.n_sites} spins")
+    readers = [reader._replace(members=min(LANES, replicas - first)) for first in range(0, replicas, LANES)]
+    units = [_unit(model, couplings, chip, realism, r, seed, word, chunk) for word, r in enumerate(readers)]
     ends = control_ends(chip, couplings)
     with threadpool_limits(1):
         path, controllers, plan_of = _resolve(
@@ -135,7 +139,7 @@ def anneal(
         )  # fmt: skip
         _compile(units)
         limit = sweeps if time_limit is None and total_sweeps is None else total_sweeps
-        plan = Plan(n_steps, path, chunk, limit, time_limit, -inf if target_energy is None else target_energy)
+        plan = Plan(n_steps, path, chunk, limit, time_limit)
         outcome = drive(units, controllers, plan, progress, threads)
     return make_result(
         model, chip, plan_of, realism, energy_model, couplings, units, plan, outcome,
@@ -170,6 +174,16 @@ def _chunk(n_steps: NDArray[np.int64], couplings: Couplings) -> int:
 
 def _cost(couplings: Couplings) -> float:
     return 1.0 + couplings.mean_degree / 8.0
+
+
+def _bytes(device: Device, realism: Realism, couplings: Couplings, replicas: int) -> float:
+    """Memory of the machines and of the result, roughly."""
+    if isinstance(device, PBit):
+        spin, late = 2.0, 12.0 * realism.delay / LANES  # bits, the best spins as bytes; updates on their way
+    else:
+        arrays = 2 if isinstance(device, Oscillator) else 1
+        spin, late = 8.0 * (3 + arrays), 8.0 * arrays * (1 + realism.delay / device.dt)
+    return replicas * (couplings.n_sites * (spin + late) + 200.0 * 10 * 8)
 
 
 def _unit(
@@ -234,16 +248,6 @@ def _compile(units: Sequence[Unit]) -> None:
     events = units[0].events
     units[0].run(np.zeros((0, 2)), np.zeros(0, np.int64))
     units[0].events = events
-
-
-def _check_limits(time_limit: float | None, target_energy: float | None) -> None:
-    for name, value in (("time_limit", time_limit), ("target_energy", target_energy)):
-        if value is None:
-            continue
-        if isinstance(value, str) or not isfinite(value):
-            raise ValueError(f"{name} must be a finite number or None, got {value!r}")
-    if time_limit is not None and time_limit <= 0.0:
-        raise ValueError(f"time_limit must be seconds > 0 or None, got {time_limit}")
 
 
 def _check_parts(realism: Any, energy_model: Any, device: Device) -> None:

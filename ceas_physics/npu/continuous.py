@@ -64,10 +64,17 @@ class OscillatorSettings(NamedTuple):
 
 
 LARGEST_ERROR = 32.0  # of amplitude control
+MOST_STATE = 1e6  # positions are of order 1, and the phases of a long run stay far below
 
 
 class Continuous:
-    """64 replicas of one of the devices with continuous states; parameters as for `PBits`."""
+    """64 replicas of one of the devices with continuous states; parameters as for `PBits`.
+
+    Raises
+    ------
+    ValueError
+        From `run`, where the states run away: the step is too large.
+    """
 
     def __init__(
         self, couplings: Couplings, device: SoftSpin | Oscillator | Bifurcation, realism: Realism, reader: Reader,
@@ -115,6 +122,10 @@ class Continuous:
             ramp, temperatures, self.betas = self._thermal(controls)
             run = kernels_soft_spin.run if isinstance(self.device, SoftSpin) else kernels_oscillator.run
             done = run(*common, ramp, temperatures, self.betas, steps, self.reader, self.record, 0)
+        if not (np.abs(self.state.x) < MOST_STATE).all():
+            raise ValueError(
+                f"the states ran away with dt = {self.device.dt:g}; take a smaller step, weaker coupling or less noise"
+            )
         self.events = self.events[-1] + np.cumsum(steps[:done] * self.n_live, dtype=float)
         return int(done)
 
@@ -139,13 +150,15 @@ class Continuous:
         if isinstance(device, Bifurcation):
             n, total = self.n_sites, float((couplings.weights**2).sum() + 2.0 * (couplings.fields**2).sum())
             c0 = device.coupling * sqrt(max(n - 1, 1) / total)
-            return BifurcationSettings(device.a0, c0, device.dt, realism.noise * c0 * scale, device.mode == "discrete")
+            return BifurcationSettings(
+                float(device.a0), c0, float(device.dt), realism.noise * c0 * scale, device.mode == "discrete"
+            )
         strength = device.coupling / scale
         noise = realism.noise * device.coupling
         if isinstance(device, Oscillator):
-            return OscillatorSettings(strength, device.dt, noise)
+            return OscillatorSettings(strength, float(device.dt), noise)
         return SoftSpinSettings(
-            strength, device.dt, device.amplitude_control, device.target, LARGEST_ERROR,
+            strength, float(device.dt), float(device.amplitude_control), float(device.target), LARGEST_ERROR,
             bool(couplings.fields.any()), noise,
         )  # fmt: skip
 

@@ -14,6 +14,7 @@ from ising.streams import Purpose, generator
 
 from .realism import Realism
 
+SMALLEST = 1e-100  # of the largest coupling or field
 DENSE_FROM = 0.2  # share of nonzero couplings from which the full matrix is faster
 
 
@@ -86,7 +87,7 @@ def couplings_of(model: ising.IsingModel, realism: Realism | None = None, seed: 
     Raises
     ------
     ValueError
-        A model without couplings and fields.
+        A model without couplings and fields, or with numbers too large or too small to square.
     """
     lattice, realism = model.lattice, realism or Realism()
     if not np.any(model.couplings) * lattice.n_bonds and not model.has_field:
@@ -103,6 +104,11 @@ def couplings_of(model: ising.IsingModel, realism: Realism | None = None, seed: 
     if realism.mismatch:
         weights = weights * (1.0 + realism.mismatch * rng.standard_normal(len(weights)))
         fields = fields * (1.0 + realism.mismatch * rng.standard_normal(len(fields)))
+    largest = max(np.abs(weights).max(initial=0.0), np.abs(fields).max())
+    if not SMALLEST < largest < 1.0 / SMALLEST:
+        raise ValueError(
+            f"the largest coupling or field must lie in [{SMALLEST:g}, {1 / SMALLEST:g}], got {largest:g}: rescale"
+        )
     stuck = np.zeros(lattice.n_sites, np.int8)
     if realism.dead:
         dead = rng.random(lattice.n_sites) < realism.dead

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isfinite
 from typing import Any
+
+from .checks import as_number, as_positive
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,10 @@ class SoftSpin:
     control: str = "pump"
 
     def __post_init__(self) -> None:
-        _positive(self, "coupling", "dt", "target")
-        _not_negative(self, "amplitude_control", "temperature")
+        for name in ("coupling", "dt", "target"):
+            as_positive(name, getattr(self, name))
+        for name in ("amplitude_control", "temperature"):
+            as_number(name, getattr(self, name), 0.0)
         _pair("pump", self.pump)
         _choice("control", self.control, ("pump", "beta"))
         if self.control == "beta" and self.pump[1] <= 1.0:
@@ -117,8 +120,9 @@ class Oscillator:
     control: str = "injection"
 
     def __post_init__(self) -> None:
-        _positive(self, "coupling", "dt")
-        _not_negative(self, "temperature")
+        for name in ("coupling", "dt"):
+            as_positive(name, getattr(self, name))
+        as_number("temperature", self.temperature, 0.0)
         _pair("injection", self.injection)
         _choice("control", self.control, ("injection", "beta"))
 
@@ -156,7 +160,8 @@ class Bifurcation:
 
     def __post_init__(self) -> None:
         _choice("mode", self.mode, ("ballistic", "discrete"))
-        _positive(self, "coupling", "a0", "dt")
+        for name in ("coupling", "a0", "dt"):
+            as_positive(name, getattr(self, name))
 
 
 Device = PBit | SoftSpin | Oscillator | Bifurcation
@@ -189,26 +194,8 @@ def _choice(name: str, value: Any, allowed: tuple[str, ...]) -> None:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
 
 
-def _number(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
-        raise ValueError(f"{name} must be a finite number, got {value!r}")
-    return float(value)
-
-
-def _positive(device: Device, *names: str) -> None:
-    for name in names:
-        if _number(name, getattr(device, name)) <= 0.0:
-            raise ValueError(f"{name} must be > 0, got {getattr(device, name)}")
-
-
-def _not_negative(device: Device, *names: str) -> None:
-    for name in names:
-        if _number(name, getattr(device, name)) < 0.0:
-            raise ValueError(f"{name} must be >= 0, got {getattr(device, name)}")
-
-
 def _pair(name: str, value: Any) -> None:
     if not isinstance(value, tuple) or len(value) != 2:
-        raise ValueError(f"{name} must be a pair (first, last), got {value!r}")
+        raise ValueError(f"{name} must be a tuple (first, last), got {value!r}")
     for number in value:
-        _number(name, number)
+        as_number(name, number)

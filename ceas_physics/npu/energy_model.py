@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .checks import as_number
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,7 @@ class EnergyModel:
 
     def __post_init__(self) -> None:
         for name in ("spin_event", "coupling_read", "static_power", "time_unit"):
-            if not (isfinite(getattr(self, name)) and getattr(self, name) >= 0.0):
-                raise ValueError(f"{name} must be finite and >= 0, got {getattr(self, name)}")
+            as_number(name, getattr(self, name), 0.0)
 
     def __str__(self) -> str:
         """The assumptions."""

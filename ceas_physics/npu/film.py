@@ -7,11 +7,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from ising import IsingModel
 from ising.bits import unpack
-from ising.checks import check_beta
 from ising.integers import as_integer
 from ising.streams import check_seed
 
 from .reading import make_reader
+from .schedules import as_schedule
 from .sweeps import Sweeps
 
 
@@ -38,7 +38,7 @@ def film(model: IsingModel, beta: ArrayLike, sweeps: int = 1, seed: int = 0) -> 
     ValueError
         Impossible arguments.
     """
-    betas, sweeps = check_beta(beta), as_integer("sweeps", sweeps, 1)
+    betas, sweeps = as_schedule(np.asarray(beta)), as_integer("sweeps", sweeps, 1)
     unit = Sweeps(model, make_reader(model, 0.0, None), check_seed(seed), 0, 1, float(betas.max()))
     unit.restart(0)
     frames = np.empty((len(betas), model.lattice.n_sites), np.int8)

@@ -39,6 +39,7 @@ class Reader(NamedTuple):
     entropy: NDArray[np.float64]  # (n, 2): h2 and (x/2)^2 sech^2(x/2) at x = 2 beta |I| = n ENTROPY_STEP
     read_error: np.uint64  # probability that a spin is read wrong, times 2^READ_DIGITS
     target: float  # any energy at or below it ends the run
+    members: int  # replicas that count, the first ones
 
 
 class Record(NamedTuple):
@@ -102,7 +103,7 @@ def _keep_best(record, reader, at):  # type: ignore[no-untyped-def]
             record.best_read[lane] = record.reads[0]
             better |= ONE << np.uint64(lane)
         record.lowest[at, lane] = record.best[lane]
-        hit = hit or energy <= reader.target
+        hit = hit or (lane < reader.members and energy <= reader.target)
     if better:
         for i in range(record.seen.size):
             record.best_words[i] ^= (record.best_words[i] ^ record.seen[i]) & better

@@ -14,6 +14,7 @@ from ising.kernels_bits import BitGraph
 from .couplings import couplings_of
 from .kernels_read import ENTROPY_STEP, LANES, READ_DIGITS, Reader, Record
 
+ROUNDING = 1e-12  # of the sum of all |J| and |h|: energies closer than that are equal
 ENTROPY_END = 40.0  # of 2 beta |I|; h2 is below 2e-16 from here on
 
 
@@ -26,8 +27,9 @@ def entropy_table() -> NDArray[np.float64]:
 
 
 def make_reader(model: ising.IsingModel, readout_noise: float, target: float | None) -> Reader:
-    """The ideal model as the reads need it."""
+    """The ideal model as the reads need it; all 64 replicas of a unit count."""
     ideal = couplings_of(model)
+    rounding = ROUNDING * float(0.5 * np.abs(ideal.weights).sum() + np.abs(ideal.fields).sum())
     neighbors, bits, coupling, field = ideal.neighbors, _no_bits(), 0.0, 0.0
     if fits_bits(model):
         tables = BitTables([model], "heat_bath", False)
@@ -38,7 +40,8 @@ def make_reader(model: ising.IsingModel, readout_noise: float, target: float | N
         bits=bits, coupling=coupling, field=field, n_bonds=model.lattice.n_bonds,
         start=ideal.offsets, neighbors=neighbors, twice=2.0 * ideal.weights,
         base=ideal.fields - ideal.by_site(ideal.weights), fields=ideal.fields, entropy=entropy_table(),
-        read_error=np.uint64(round(readout_noise * 2.0**READ_DIGITS)), target=-inf if target is None else float(target),
+        read_error=np.uint64(round(readout_noise * 2.0**READ_DIGITS)),
+        target=-inf if target is None else float(target) + rounding, members=LANES,
     )  # fmt: skip
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isfinite
 
 from ising.integers import as_integer
+
+from .checks import as_number
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class Realism:
         (mean_i sum_j J_ij^2 + h_i^2)^(1/2): drawn afresh at every event of a p-bit, white with unit correlation time
         on devices with continuous states.
     delay
-        Time until the others see a change, in units of the device's time (a p-bit's mean time between updates).
+        Time until the others see a change, in units of the device's time (a p-bit's mean time between updates),
+        rounded to whole updates of a machine or steps.
     dead
         Fraction of spins stuck at a random value.
     readout_noise
@@ -47,9 +49,7 @@ class Realism:
         if self.bits is not None and as_integer("bits", self.bits, 2) > 52:
             raise ValueError(f"bits must be 2 to 52 or None, got {self.bits}")
         for name in ("mismatch", "noise", "delay"):
-            if not (isfinite(getattr(self, name)) and getattr(self, name) >= 0.0):
-                raise ValueError(f"{name} must be finite and >= 0, got {getattr(self, name)}")
-        if not 0.0 <= self.dead < 1.0:
+            as_number(name, getattr(self, name), 0.0)
+        if as_number("dead", self.dead, 0.0) >= 1.0:
             raise ValueError(f"dead must be a fraction in [0, 1), got {self.dead}")
-        if not 0.0 <= self.readout_noise <= 0.5:
-            raise ValueError(f"readout_noise must be a probability in [0, 0.5], got {self.readout_noise}")
+        as_number("readout_noise", self.readout_noise, 0.0, 0.5)

@@ -57,7 +57,7 @@ def make_result(
     spins = np.concatenate([_unpack(record.best_words[:-1]) for record in best])[:replicas]
     reads = np.concatenate([record.best_read for record in best])[:replicas]
     data = xr.Dataset({name: (("time", "replica"), value) for name, value in values.items()})
-    data["best_energy"] = ("replica", model.energy(spins))
+    data["best_energy"] = ("replica", np.concatenate([record.best for record in best])[:replicas])
     data["best_spins"] = (("replica", "site"), spins)
     data["best_time"] = ("replica", _steps_of(reads, plan, outcome.steps) * step_time)
     if rows[0]["entropy_target"].size:

@@ -18,7 +18,7 @@ from tqdm.auto import tqdm
 
 from .corridor_control import CorridorControl
 from .history import History
-from .kernels_read import Record
+from .kernels_read import Reader, Record
 from .schedules import Array, Path
 
 
@@ -26,6 +26,7 @@ class Unit(Protocol):
     """64 replicas that are run and read together."""
 
     record: Record
+    reader: Reader
     events: NDArray[np.float64]
     betas: NDArray[np.float64]
 
@@ -49,7 +50,6 @@ class Plan:
     chunk: int  # intervals between two looks at the clock
     total_steps: int | None  # over all anneals; None: until the time limit
     time_limit: float | None
-    target: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +125,7 @@ def _advance(
         values = plan.path(fractions)
         controls = [np.stack([values[:-1], values[1:]], axis=1)] * len(units)
     done = each(lambda k: units[k].run(controls[k], n_steps))
-    hits = [bool((unit.record.energy[d - 1] <= plan.target).any()) for unit, d in zip(units, done)]
+    hits = [_hit(unit, row - 1) for unit, row in zip(units, done)]
     rows = min((d for d, hit in zip(done, hits) if hit), default=n)
     for row, total in enumerate(steps + np.cumsum(n_steps[:rows])):
         history.add(int(total), _row(units, controls, controllers, row, fractions[row + 1]))
@@ -133,6 +133,11 @@ def _advance(
         entropy, slope = unit.record.entropy[0].mean(), unit.record.slope[0].mean()
         controller.update(float(fractions[1]), float(entropy), float(slope))
     return any(hits)
+
+
+def _hit(unit: Unit, row: int) -> bool:
+    """Whether a replica that counts is at the target in that read."""
+    return bool((unit.record.energy[row, : unit.reader.members] <= unit.reader.target).any())
 
 
 def _row(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from math import isfinite
+from math import log
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from ising.integers import as_integer
 
 from ..thermostat import Thermostat
+from .checks import as_number, as_positive
 
 Array = NDArray[np.float64]
 Path = Callable[[Array], Array]
@@ -96,7 +97,7 @@ class Corridor:
     final
         Last target in units of ln 2.
     width
-        Half the corridor's width in units of ln 2: what `corridor` in the result counts as inside.
+        Half the corridor's width in units of ln 2, for pictures.
     thermostat
         Its kappa_max, kappa_inf, tau_kappa (in reads), dbeta_max and u_min are used, kappa capped at 1.
     points, pilot
@@ -117,12 +118,14 @@ class Corridor:
     def __post_init__(self) -> None:
         _check_ends(self.start, self.end)
         for name in ("beta_c", "entropy_c"):
-            value = getattr(self, name)
-            if value is not None and not (isfinite(value) and value > 0.0):
-                raise ValueError(f"{name} must be positive and finite, got {value}")
+            if getattr(self, name) is not None:
+                as_positive(name, getattr(self, name))
+        if self.entropy_c is not None and self.entropy_c > log(2):
+            raise ValueError(f"entropy_c is per spin, at most ln 2 = 0.693 nats, got {self.entropy_c}")
         for name in ("hold", "final", "width"):
-            if not 0.0 <= getattr(self, name) <= 1.0:
-                raise ValueError(f"{name} must lie in [0, 1], got {getattr(self, name)}")
+            as_number(name, getattr(self, name), 0.0, 1.0)
+        if not isinstance(self.thermostat, Thermostat):
+            raise ValueError(f"thermostat must be a Thermostat(...), got {self.thermostat!r}")
         as_integer("points", self.points, 3)
         as_integer("pilot", self.pilot, 8)
 
@@ -150,6 +153,8 @@ def as_schedule(schedule: Any) -> Any:
         if schedule in SCHEDULES:
             return SCHEDULES[schedule]()
         raise ValueError(f"schedule must be one of {', '.join(map(repr, SCHEDULES))}, got {schedule!r}")
+    if schedule is None:
+        raise ValueError("a schedule must be a name, a schedule, an array or a function, got None")
     return schedule if callable(schedule) else _checked(schedule)
 
 
