@@ -124,6 +124,16 @@ def test_read_instance_goes_by_the_ending(tmp_path):
     assert read_instance(written(tmp_path, serialized(random_bqm("SPIN", [0, 1])[0]), "a.bqm")).name == "bqm"
 
 
+def test_text_that_is_not_numbers_is_named_with_its_line(tmp_path):
+    for text, words in (
+        ("3 1\n1 2 1_0\n", "line 2: expected a number, got '1_0'"),
+        ("# Gr\u00fc\u00dfe\n3 1\n1 \u0662 1\n", "line 3: not a text file of numbers"),
+        ("3 2\n1 2 1e308\n1 3 1e308\n", "sum of all weights"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            read_gset(written(tmp_path, text))
+
+
 MALFORMED = {
     "": "no numbers",
     "5\n": r"line 1: expected the two numbers N M, got '5'",
@@ -183,6 +193,38 @@ def test_malformed_coo(tmp_path):
     ):
         with pytest.raises(ValueError, match=words):
             read_coo(written(tmp_path, text))
+
+
+def refusal(path):
+    try:
+        read_dimod(path)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def test_every_damaged_byte_of_a_dimod_file_is_survived(tmp_path):
+    """Wrong indices once killed the process inside a library; each change is read or refused with the file's name."""
+    content = serialized(random_bqm("SPIN", list(range(4)))[0])
+    rng = np.random.default_rng(0)
+    refused = 0
+    for position in range(8, len(content)):
+        damaged = bytearray(content)
+        damaged[position] ^= int(rng.integers(1, 256))
+        path = written(tmp_path, bytes(damaged))
+        message = refusal(path)
+        assert message is None or str(path) in message
+        refused += message is not None
+    assert refused > 100
+
+
+@pytest.mark.parametrize("wrong", [99, 2**31 - 1, 2**40, -1, -7, 1.5, 10**30])
+def test_wrong_indices_in_json(tmp_path, wrong):
+    for end in ("quadratic_head", "quadratic_tail"):
+        document = random_bqm("BINARY", list(range(4)))[0].to_serializable()
+        document[end][0] = wrong
+        with pytest.raises(ValueError, match=r"graph\.txt: damaged BQM"):
+            read_dimod(written(tmp_path, json.dumps(document)))
 
 
 def test_damaged_dimod_files(tmp_path):

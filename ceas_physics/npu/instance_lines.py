@@ -29,14 +29,13 @@ class Line(NamedTuple):
 
 def numbered_lines(path: TextPath, comment: str) -> Iterator[Line]:
     """The lines that hold something, split into words."""
-    try:
-        with open(path, encoding="ascii") as file:
-            for number, text in enumerate(file, 1):
-                words = text.split()
-                if words and not words[0].startswith(comment):
-                    yield Line(f"{path}, line {number}", words)
-    except UnicodeDecodeError:
-        raise ValueError(f"{path}: not a text file") from None
+    with open(path, "rb") as file:
+        for number, text in enumerate(file, 1):
+            if not text.isascii() and not text.lstrip().startswith(comment.encode()):
+                raise ValueError(f"{path}, line {number}: not a text file of numbers (ASCII)")
+            words = text.decode("ascii", "replace").split()
+            if words and not words[0].startswith(comment):
+                yield Line(f"{path}, line {number}", words)
 
 
 def first_line(path: TextPath, lines: Iterator[Line]) -> Line:
@@ -62,7 +61,7 @@ def integer(line: Line, word: str) -> int:
 def real(line: Line, word: str) -> float:
     """A finite number."""
     try:
-        value = float(word)
+        value = float(word if "_" not in word else "")
     except ValueError:
         refuse(line, f"expected a number, got {word!r}")
     if not math.isfinite(value):
@@ -107,6 +106,8 @@ def graph_model(
         seen = {key: value for key, value in seen.items() if key[0] < key[1]}
     bonds = np.array(list(seen), dtype=np.int64).reshape(-1, 2) - 1
     values = np.fromiter(seen.values(), dtype=np.float64, count=len(seen))
+    if not math.isfinite(sum(map(abs, seen.values()))):
+        raise ValueError(f"{path}: the sum of all weights is too large for a number")
     attrs: dict[str, Any] = {"file": Path(path).name}
     if meaning == "cut":
         attrs["total_weight"] = float(values.sum())

@@ -6,7 +6,6 @@ the file before anything is allocated.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 import ising
 from ising import IsingModel
 
+from .dimod_files import read_dimod
 from .instance_lines import (
     Line,
     Meaning,
@@ -141,46 +141,6 @@ def read_coo(path: TextPath, vartype: Literal["SPIN", "BINARY"] | None = None) -
     if kind == "BINARY":
         return from_qubo(linear, pairs.T, quadratic)
     return IsingModel(ising.from_bonds(len(labels), pairs.T, "coo"), -quadratic, -linear, "coo", {"offset": 0.0})
-
-
-def read_dimod(path: TextPath) -> IsingModel:
-    """A binary quadratic model of dimod, from ``bqm.to_file()`` or as JSON of ``bqm.to_serializable()``.
-
-    The energy of the file is E + ``attrs["offset"]``; sites are in the order of its variables.
-
-    Raises
-    ------
-    ValueError
-        A damaged file.
-    """
-    import dimod
-
-    from .bqm import from_bqm
-
-    content = Path(path).read_bytes()
-    try:
-        if content.startswith(b"DIMODBQM"):
-            _check_binary(content)
-            bqm = dimod.BinaryQuadraticModel.from_file(content)
-        else:
-            bqm = dimod.BinaryQuadraticModel.from_serializable(json.loads(content))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path}, line {error.lineno}: neither a BQM file of dimod nor JSON: {error.msg}") from None
-    except (ValueError, TypeError, KeyError, AttributeError, IndexError, RuntimeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: damaged BQM: {error or type(error).__name__}") from error
-    return from_bqm(bqm)[0]
-
-
-def _check_binary(content: bytes) -> None:
-    """Compare the sizes that the header of a BQM file states with the length of the file."""
-    length = int.from_bytes(content[10:14], "little")
-    header = json.loads(content[14 : 14 + length])
-    n_variables, n_interactions = (int(number) for number in header["shape"])
-    item = np.dtype(header["dtype"]).itemsize
-    index = np.dtype(header["itype"]).itemsize
-    needed = n_variables * (item + index) + 2 * n_interactions * (item + index)
-    if min(n_variables, n_interactions) < 0 or needed > len(content):
-        raise ValueError(f"its header promises {needed} bytes of biases, the file has {len(content)}")
 
 
 def _banner(path: TextPath) -> tuple[str, str, str]:
