@@ -1,5 +1,6 @@
 """Attention heads measured with the observables of critical systems, and the entropy corridor compared with both."""
 
+from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -9,17 +10,17 @@ from .training import train
 from .transformer import TransformerConfig
 
 if TYPE_CHECKING:
+    from . import npu
     from .npu import anneal
 
 __version__ = version("ceas-physics")
 
-__all__ = ["Thermostat", "TransformerConfig", "anneal", "attention", "corridor", "train"]
+__all__ = ["Thermostat", "TransformerConfig", "anneal", "attention", "corridor", "npu", "train"]
 
 
 def __getattr__(name: str) -> Any:
     """The annealer loads on first use: importing the package stays light."""
-    if name == "anneal":
-        from .npu import anneal
-
-        return anneal
+    if name in ("anneal", "npu"):
+        npu = import_module(".npu", __name__)
+        return npu if name == "npu" else npu.anneal
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,6 +8,7 @@ import time
 
 import numpy as np
 import pytest
+from scipy.sparse import coo_array
 
 import ceas_physics
 import ising
@@ -23,6 +24,7 @@ from ceas_physics.npu import (
     SoftSpin,
     Thermodynamic,
 )
+from ceas_physics.npu.couplings import as_model
 from ceas_physics.npu.history import History
 from ceas_physics.npu.pilot import Pilot
 
@@ -273,6 +275,17 @@ def test_a_matrix_is_a_model():
     assert float(anneal(J).best_energy.min()) == -6.0
 
 
+def test_a_sparse_matrix_is_a_model_and_stays_sparse():
+    bonds, n = GLASS.lattice.bonds, GLASS.lattice.n_sites
+    half = coo_array((GLASS.couplings, bonds.T), (n, n))
+    model = as_model((half + half.T).tocsr())
+    spins = np.random.default_rng(0).choice([-1, 1], (8, n))
+    np.testing.assert_allclose(model.energy(spins), GLASS.energy(spins))
+    large = 200_000
+    ring = coo_array((np.ones(large), (np.arange(large), (np.arange(large) + 1) % large)), (large, large))
+    assert as_model(ring + ring.T).lattice.n_bonds == large
+
+
 def test_files_keep_it(tmp_path):
     result = anneal(GLASS, "p_bit", "corridor")
     result.to_netcdf(tmp_path / "anneal.nc", engine="h5netcdf")
@@ -286,6 +299,18 @@ def test_files_keep_it(tmp_path):
 def test_the_package_imports_without_the_annealer():
     code = "import sys, ceas_physics; assert 'ceas_physics.npu' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_public_face():
+    """Every name is there, and modules with heavy imports load on first use only."""
+    code = (
+        "import sys, ceas_physics; npu = ceas_physics.npu; "
+        "assert not {'matplotlib', 'dimod', 'sklearn', 'networkx', 'torch'} & set(sys.modules); "
+        "[getattr(npu, name) for name in npu.__all__]; npu.memory.retrieval; npu.dictionary.attention_step"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    with pytest.raises(AttributeError, match="no attribute 'qubit'"):
+        ceas_physics.npu.qubit  # noqa: B018
 
 
 def test_the_command(tmp_path, capsys):

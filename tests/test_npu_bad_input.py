@@ -1,7 +1,9 @@
 """`anneal` refuses what it cannot do, and names it."""
 
+import networkx as nx
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
 import ising
 from ceas_physics.npu import (
@@ -80,6 +82,14 @@ def test_impossible_arguments(message):
         (np.array([[0.0, 1e-200], [1e-200, 0.0]]), "rescale"),
         (np.array([[0.0, 1e200], [1e200, 0.0]]), "rescale"),
         ("G22", "IsingModel"),
+        (None, "IsingModel"),
+        (np.array([[0, 1j], [1j, 0]]), "real, symmetric"),
+        (nx.cycle_graph(4), "npu.max_cut"),
+        (ising.square(4), "ising.ferromagnet"),
+        (csr_array([[0.0, 1.0], [2.0, 0.0]]), "symmetric"),
+        (csr_array([[1.0, 1.0], [1.0, 0.0]]), "zero diagonal"),
+        (csr_array([[0.0, np.nan], [np.nan, 0.0]]), "finite"),
+        (csr_array(np.ones((2, 3))), "square"),
     ],
 )
 def test_impossible_models(model, message):

@@ -10,7 +10,7 @@ from ceas_physics.npu.bench_instances import agree, cubic_glass, flat_glass, gse
 from ceas_physics.npu.bench_report import Plan, measure
 from ceas_physics.npu.bench_solvers import Lengths, Solver, Trial, replica_exchange
 from ceas_physics.npu.film import film
-from ceas_physics.npu.success import largest_probability, time_to_solution, tts
+from ceas_physics.npu.success import largest_probability, success_correlation, time_to_solution, tts
 
 TINY = Plan(rounds=2, seconds=0.01)
 
@@ -72,6 +72,24 @@ def test_dependent_members_of_a_word_are_one_run():
     assert (one.runs, one.hits) == (2, 1)
     four = bench_report.summary(case, [Trial(4.0, np.array([[-3.0], [-1.0], [-1.0], [-1.0]]))])
     assert (four.runs, four.hits, four.seconds) == (4, 1, pytest.approx(float(tts(1.0, 0.25))))
+
+
+def test_correlation_of_successes_is_that_of_the_words():
+    """Words whose probability is beta-distributed have rho = 1/(a + b + 1); independent members have none."""
+    rng = np.random.default_rng(3)
+    a, b, words = 2.0, 5.0, 400
+    together = rng.random((words, 64)) < rng.beta(a, b, (words, 1))
+    apart = rng.random((words, 64)) < a / (a + b)
+    found, none = success_correlation(together), success_correlation(apart)
+    assert abs(found.value - 1 / (a + b + 1)) < 4 * found.error
+    assert 0 < found.error < 0.02
+    assert abs(none.value) < 4 * none.error
+    assert none.error < 0.002
+    assert found.value > 10 * found.error
+    assert found.inflation == pytest.approx(1 + 63 * found.value)
+    for bad in (np.ones((4, 4)), np.zeros((4, 4)), np.ones(4), [[1, 0], [0, 1]]):
+        with pytest.raises(ValueError, match="words"):
+            success_correlation(bad)
 
 
 @pytest.mark.parametrize(("seconds", "hits"), [([], []), ([1.0], [True, False]), ([[1.0]], [[True]])])

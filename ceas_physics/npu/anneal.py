@@ -60,7 +60,7 @@ def anneal(
     Parameters
     ----------
     model
-        `ising.IsingModel`, or a symmetric coupling matrix with zero diagonal.
+        `ising.IsingModel`, or a symmetric coupling matrix with zero diagonal, dense or of scipy.sparse.
     device
         ``"p_bit"``, ``"soft_spin"``, ``"oscillator"``, ``"bifurcation"``, or an instance with other settings.
     schedule

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_array, issparse
 
 import ising
 from ising.streams import Purpose, generator
@@ -124,11 +125,34 @@ def _rounded(values: NDArray[np.float64], bits: int) -> NDArray[np.float64]:
 
 
 def as_model(model: Any) -> ising.IsingModel:
-    """An Ising model as it is, or that of a symmetric coupling matrix."""
+    """An Ising model as it is, or that of a symmetric coupling matrix, dense or of scipy.sparse."""
     if isinstance(model, ising.IsingModel):
         return model
+    if issparse(model):
+        return _from_sparse(coo_array(model))
     try:
-        matrix = np.asarray(model, dtype=float)
-    except (TypeError, ValueError):
-        raise ValueError(f"model must be an ising.IsingModel or a square matrix of couplings, got {model!r}") from None
-    return ising.from_matrix(matrix)
+        matrix = np.asarray(model)
+    except ValueError:  # rows of different lengths
+        matrix = np.empty(0)
+    if matrix.ndim == 2 and matrix.dtype.kind in "biuf":
+        return ising.from_matrix(matrix)
+    raise ValueError(
+        "model must be an ising.IsingModel or a real, symmetric matrix of couplings (of a networkx graph: "
+        f"npu.max_cut, of a lattice: ising.ferromagnet), got {type(model).__name__}"
+    )
+
+
+def _from_sparse(matrix: Any) -> ising.IsingModel:
+    """The model of a symmetric coo_array, without making it dense."""
+    matrix.sum_duplicates()
+    matrix.eliminate_zeros()
+    if matrix.shape[0] != matrix.shape[1]:
+        raise ValueError(f"a coupling matrix must be square, got shape {matrix.shape}")
+    if not np.isfinite(matrix.data).all():
+        raise ValueError("couplings must be finite; the matrix holds NaN or infinity")
+    if abs(matrix - matrix.T).nnz or (matrix.row == matrix.col).any():
+        raise ValueError("the coupling matrix must be symmetric with a zero diagonal")
+    upper = matrix.row < matrix.col
+    bonds = np.stack([matrix.row, matrix.col], axis=-1)[upper].astype(np.int64)
+    lattice = ising.from_bonds(matrix.shape[0], bonds, name="matrix")
+    return ising.IsingModel(lattice, matrix.data[upper].astype(float), name="from_matrix")

@@ -138,3 +138,64 @@ def time_to_solution(
     if p == 1.0:  # all resamples are equal: bounded by the p that n hits out of n leave possible
         high = tts(times.mean(), (1.0 - confidence) ** (1.0 / n))
     return TimeToSolution(p, float(tts(times.mean(), p)), float(low), float(high), n, int(found.sum()))
+
+
+@dataclass(frozen=True)
+class SuccessCorrelation:
+    """How alike the members of a word succeed.
+
+    Attributes
+    ----------
+    value
+        Correlation rho of the successes of two members of a word; 0 if they are independent.
+    error
+        Jackknife over words.
+    inflation
+        1 + (m - 1) rho, m members a word: the variance of a word's share of successes over that of independent
+        members. Hits of n words tell as much as n m / inflation independent runs.
+    """
+
+    value: float
+    error: float
+    inflation: float
+
+
+def success_correlation(hits: ArrayLike) -> SuccessCorrelation:
+    """Correlation of successes within a word, rho = (s_b^2 - s_w^2) / (s_b^2 + (m - 1) s_w^2).
+
+    The intraclass correlation of a one-way analysis of variance: s_b^2 = m var_w(p_w), p_w the share of hits of word w,
+    s_w^2 = m/(m - 1) mean_w p_w (1 - p_w).
+
+    Parameters
+    ----------
+    hits
+        (words, members) of booleans, 3 words and 2 members or more; from `anneal` with 64 replicas a word:
+        ``(result.best_energy.values <= ground).reshape(-1, 64)``.
+
+    Raises
+    ------
+    ValueError
+        Another shape, or hits that are all equal: no correlation is defined.
+
+    Examples
+    --------
+    >>> success_correlation([[1, 1, 1], [0, 0, 0], [1, 1, 1], [0, 0, 0]]).value
+    1.0
+    """
+    found = np.asarray(hits, dtype=bool)
+    if found.ndim != 2 or found.shape[0] < 3 or found.shape[1] < 2:
+        raise ValueError(f"hits must be (words, members) with 3 words and 2 members or more, got shape {found.shape}")
+    if found.all() or not found.any():
+        raise ValueError("all members of all words succeeded, or none did: no correlation is defined")
+    shares, members = found.mean(axis=1), found.shape[1]
+    value = _intraclass(shares, members)
+    left_out = np.array([_intraclass(np.delete(shares, k), members) for k in range(len(shares))])
+    error = np.sqrt((len(shares) - 1) * np.nanvar(left_out))
+    return SuccessCorrelation(value, float(error), 1.0 + (members - 1) * value)
+
+
+def _intraclass(shares: NDArray[np.float64], members: int) -> float:
+    between = members * shares.var(ddof=1)
+    within = members / (members - 1) * float((shares * (1.0 - shares)).mean())
+    total = between + (members - 1) * within
+    return float((between - within) / total) if total > 0.0 else np.nan
