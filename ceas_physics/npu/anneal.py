@@ -213,13 +213,8 @@ def _resolve(
         plan = replace(plan, start=bounds[0], end=bounds[1])
         if isinstance(plan, Thermodynamic):
             return pilot(plan).constant_speed(), [], plan
-        beta_c, entropy_c = plan.beta_c, plan.entropy_c
-        if beta_c is None or entropy_c is None:
-            measured: Pilot = pilot(plan)
-            beta_c = measured.specific_heat_peak if beta_c is None else beta_c
-            if entropy_c is None:
-                entropy_c = float(np.interp(np.log(beta_c), np.log(measured.beta), measured.entropy))
-        plan = replace(plan, beta_c=beta_c, entropy_c=entropy_c)
+        if plan.beta_c is None or plan.entropy_c is None:
+            plan = pilot(plan).settle(plan)
         return None, [CorridorControl(plan, 1.0 / couplings.scale) for _ in range(n_units)], plan
     if isinstance(given, str) and given == "geometric" and min(ends) <= 0.0:
         plan = Linear()

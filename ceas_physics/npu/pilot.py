@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import log
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .kernels_read import Record
-from .schedules import Array, Path
+from .schedules import Array, Corridor, Path
 
 RELAXATION = 0.25  # share of the sweeps at a beta that are not measured
 
@@ -40,6 +41,18 @@ class Pilot:
         a, b, _ = np.polyfit(x[k - 1 : k + 2], heat[k - 1 : k + 2], 2)
         peak = -b / (2 * a) if a < 0 else x[heat.argmax()]
         return float(np.exp(np.clip(peak, x[k - 1], x[k + 1])))
+
+    def settle(self, corridor: Corridor) -> Corridor:
+        """The corridor with what it leaves open measured: beta_c, H(beta_c), and no last target below H at the end.
+
+        Free spins (I_i = 0, as in +-J glasses) keep ln 2 each at any beta, so that H has a floor.
+        """
+        beta_c = self.specific_heat_peak if corridor.beta_c is None else corridor.beta_c
+        entropy_c = corridor.entropy_c
+        if entropy_c is None:
+            entropy_c = float(np.interp(np.log(beta_c), np.log(self.beta), self.entropy))
+        final = max(corridor.final, float(min(self.entropy[-1], entropy_c)) / log(2))
+        return replace(corridor, beta_c=beta_c, entropy_c=entropy_c, final=final)
 
     def constant_speed(self) -> Path:
         """Path with dbeta/dt proportional to 1/(tau sigma_E), from the first to the last beta."""

@@ -95,7 +95,8 @@ class Corridor:
     hold
         Share of the run at H(beta_c).
     final
-        Last target in units of ln 2.
+        Last target in units of ln 2; raised to what the pilot run has at the last beta, if one is made (it is where
+        beta_c or entropy_c is None): free spins of a +-J glass keep ln 2 each at any beta.
     width
         Half the corridor's width in units of ln 2, for pictures.
     thermostat
