@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import log
 from typing import Protocol
 
 import numpy as np
@@ -43,16 +42,12 @@ class Pilot:
         return float(np.exp(np.clip(peak, x[k - 1], x[k + 1])))
 
     def settle(self, corridor: Corridor) -> Corridor:
-        """The corridor with what it leaves open measured: beta_c, H(beta_c), and no last target below H at the end.
-
-        Free spins (I_i = 0, as in +-J glasses) keep ln 2 each at any beta, so that H has a floor.
-        """
+        """The corridor with what it leaves open measured: beta_c, H(beta_c)."""
         beta_c = self.specific_heat_peak if corridor.beta_c is None else corridor.beta_c
         entropy_c = corridor.entropy_c
         if entropy_c is None:
             entropy_c = float(np.interp(np.log(beta_c), np.log(self.beta), self.entropy))
-        final = max(corridor.final, float(min(self.entropy[-1], entropy_c)) / log(2))
-        return replace(corridor, beta_c=beta_c, entropy_c=entropy_c, final=final)
+        return replace(corridor, beta_c=beta_c, entropy_c=entropy_c)
 
     def constant_speed(self) -> Path:
         """Path with dbeta/dt proportional to 1/(tau sigma_E), from the first to the last beta."""

@@ -95,8 +95,9 @@ class Corridor:
     hold
         Share of the run at H(beta_c).
     final
-        Last target in units of ln 2; raised to what the pilot run has at the last beta, if one is made (it is where
-        beta_c or entropy_c is None): free spins of a +-J glass keep ln 2 each at any beta.
+        Last target in units of ln 2. Free spins of a +-J glass keep ln 2 each at any beta, 0.06 ln 2 a spin in 3D and
+        0.09 in 2D: a lower target lets beta rise to `end` before the run is over, which serves the search. Raising it
+        to that floor left the mean energy higher by 0.20(2) % (32^2, 1000 sweeps) and 0.07(3) % (8^3, 2000 sweeps).
     width
         Half the corridor's width in units of ln 2, for pictures.
     thermostat
