@@ -96,8 +96,31 @@ def test_bad_input_is_named():
         max_cut(nx.Graph([(0, 1, {"weight": float("nan")})]))
     with pytest.raises(ValueError, match="itself"):
         max_cut(nx.Graph([(0, 0)]))
-    with pytest.raises(ValueError, match="at least two finite numbers"):
-        number_partitioning([1.0, np.inf])
+    for weight in ("heavy", None, 1j):
+        with pytest.raises(ValueError, match="weights must be a list of real numbers"):
+            max_cut(nx.Graph([(0, 1, {"weight": weight})]))
+    with pytest.raises(ValueError, match="must be a networkx"):
+        max_cut(np.eye(3))
+    for numbers, words in (
+        ([1.0, np.inf], "numbers must be finite"),
+        ([], "two or more"),
+        ([10**400, 3], "list of real numbers"),
+        ([10**200, 3], "common factor"),
+        (np.ones((2, 2)), "list of real numbers"),
+        (["a", "b"], "list of real numbers"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            number_partitioning(numbers)
+    for arguments, words in (
+        (([1, 2], [(0, 1)], [1, 2]), "a quadratic term each"),
+        (([1, 2], [0, 1], [1]), "a quadratic term each"),
+        (([1, np.nan], [(0, 1)], [1]), "linear must be finite"),
+        (([1, 2], [(0, 1), (1, 0)], [1, 2]), "more than once"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            from_qubo(*arguments)
+    with pytest.raises(ValueError, match="decode takes 3 spins"):
+        max_cut(nx.path_graph(3))[1](["a", "b", "c"])
     with pytest.raises(ValueError, match="colours must be an integer >= 1"):
         graph_colouring(nx.path_graph(3), 0)
     with pytest.raises(ValueError, match="decode takes 3 spins"):

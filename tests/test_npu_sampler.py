@@ -71,6 +71,25 @@ def test_target_energy_counts_the_offset():
     assert found.info["timing"]["sampling_ns"] < 50e9
 
 
+def test_one_read_that_is_at_the_target():
+    """The 63 machines simulated beside it must not end the run."""
+    bqm = random_bqm("SPIN", 3)
+    ground = dimod.ExactSolver().sample(bqm).first.energy
+    for seed in range(4):
+        found = CeasSampler().sample(bqm, num_reads=1, seed=seed, time_limit=60.0, target_energy=ground)
+        assert found.first.energy == pytest.approx(ground)
+
+
+def test_views_labels_and_isolated_variables():
+    bqm = dimod.BinaryQuadraticModel({"a": 1.0, ("x", 1): 0.0, 7: -0.5}, {("a", 7): 2.0}, 3.0, "SPIN")
+    for view in (bqm, bqm.binary, dimod.DictBQM(bqm), dimod.Float32BQM(bqm)):
+        found = CeasSampler().sample(view, num_reads=16, seed=1)
+        assert set(found.variables) == {"a", ("x", 1), 7}
+        assert found.vartype is view.vartype
+        np.testing.assert_allclose(found.record.energy, view.energies(found))
+        assert found.first.energy == pytest.approx(-0.5)
+
+
 def test_round_trip():
     rng = np.random.default_rng(7)
     lattice = ising.random_regular(10, 3, seed=1)
@@ -89,6 +108,13 @@ def test_edges():
     assert (flat.record.energy == 2.5).all()
     with pytest.raises(ValueError, match="no variables"):
         from_bqm(dimod.BinaryQuadraticModel("SPIN"))
+    with pytest.raises(ValueError, match="finite"):
+        from_bqm(dimod.BinaryQuadraticModel({0: 1.0}, {}, np.inf, "SPIN"))
+    for other in (dimod.ConstrainedQuadraticModel(), dimod.QuadraticModel()):
+        with pytest.raises(ValueError, match="takes a binary quadratic model"):
+            CeasSampler().sample(other)
+    with pytest.raises(ValueError, match="target_energy must be a finite number"):
+        CeasSampler().sample(random_bqm("SPIN", 1), target_energy="low")
     with pytest.raises(ValueError, match="num_reads must be an integer >= 1"):
         CeasSampler().sample(random_bqm("SPIN", 1), num_reads=0)
     with pytest.warns(dimod.exceptions.SamplerUnknownArgWarning):

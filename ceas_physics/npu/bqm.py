@@ -10,6 +10,8 @@ import numpy as np
 import ising
 from ising import IsingModel
 
+from .checks import as_number
+
 
 def from_bqm(bqm: dimod.BinaryQuadraticModel) -> tuple[IsingModel, list[Any]]:
     """The model of a binary quadratic model and its variables in the order of the sites.
@@ -20,7 +22,7 @@ def from_bqm(bqm: dimod.BinaryQuadraticModel) -> tuple[IsingModel, list[Any]]:
     Raises
     ------
     ValueError
-        No variables, or biases that are not finite.
+        No variables, or numbers that are not finite.
     """
     if not bqm.num_variables:
         raise ValueError("the binary quadratic model has no variables")
@@ -30,7 +32,8 @@ def from_bqm(bqm: dimod.BinaryQuadraticModel) -> tuple[IsingModel, list[Any]]:
     bonds = np.stack([vectors.quadratic.row_indices, vectors.quadratic.col_indices], axis=-1)
     lattice = ising.from_bonds(len(variables), bonds.astype(np.int64), name="bqm")
     couplings, fields = -np.asarray(vectors.quadratic.biases, float), -np.asarray(vectors.linear_biases, float)
-    return IsingModel(lattice, couplings, fields, "bqm", {"offset": float(vectors.offset)}), variables
+    offset = as_number("the offset of the model", float(vectors.offset))
+    return IsingModel(lattice, couplings, fields, "bqm", {"offset": offset}), variables
 
 
 def to_bqm(model: IsingModel) -> dimod.BinaryQuadraticModel:

@@ -13,6 +13,8 @@ import ising
 from ising import IsingModel
 from ising.integers import as_integer
 
+LARGEST = 1e100  # of numbers to be partitioned
+
 
 @dataclass(frozen=True)
 class Cut:
@@ -70,8 +72,8 @@ def max_cut(graph: Any) -> tuple[IsingModel, Callable[[ArrayLike], Cut]]:
     >>> decode([1, -1, 1, -1, 1]).weight
     4.0
     """
-    lattice = ising.from_networkx(graph)
-    weights = np.array([weight for _, _, weight in graph.edges(data="weight", default=1.0)], dtype=np.float64)
+    lattice = _lattice(graph)
+    weights = _numbers("weights", [weight for _, _, weight in graph.edges(data="weight", default=1.0)])
     model = IsingModel(lattice, -weights, name="max_cut", attrs={"total_weight": float(weights.sum())})
     nodes = tuple(graph.nodes)
 
@@ -101,7 +103,7 @@ def number_partitioning(numbers: Sequence[float]) -> tuple[IsingModel, Callable[
     Parameters
     ----------
     numbers
-        At least two, finite. Python integers of any size are added up exactly by `decode`.
+        At least two, finite, up to 1e100. Python integers of any size are added up exactly by `decode`.
 
     Returns
     -------
@@ -114,9 +116,10 @@ def number_partitioning(numbers: Sequence[float]) -> tuple[IsingModel, Callable[
     >>> decode([1, 1, 1, -1, -1]).difference
     0
     """
-    values = np.array([float(number) for number in numbers])
-    if values.ndim != 1 or len(values) < 2 or not np.isfinite(values).all():
-        raise ValueError(f"numbers must be at least two finite numbers, got {len(values)}")
+    numbers = list(numbers)
+    values = _numbers("numbers", numbers)
+    if len(values) < 2 or np.abs(values).max() > LARGEST:
+        raise ValueError(f"numbers must be two or more of size up to {LARGEST:g}; divide by a common factor")
     lattice = ising.complete(len(values))
     a, b = lattice.bonds.T
     attrs = {"offset": float(values @ values)}
@@ -155,7 +158,7 @@ def graph_colouring(graph: Any, colours: int) -> tuple[IsingModel, Callable[[Arr
     >>> decode([1, -1, -1, 1]).proper
     True
     """
-    lattice, colours = ising.from_networkx(graph), as_integer("colours", colours, 1)
+    lattice, colours = _lattice(graph), as_integer("colours", colours, 1)
     every = np.arange(colours)
     site = np.arange(lattice.n_sites)[:, None] * colours
     first, second = np.triu_indices(colours, k=1)
@@ -193,13 +196,20 @@ def from_qubo(linear: ArrayLike, pairs: ArrayLike, quadratic: ArrayLike, offset:
     offset
         A constant.
 
+    Raises
+    ------
+    ValueError
+        Lengths that do not fit, numbers that are not finite, a pair given twice.
+
     Examples
     --------
     >>> model = from_qubo([-1.0, -1.0], [(0, 1)], [2.0])  # exactly one of two
     >>> (model.energy([[1, -1], [1, 1]]) + model.attrs["offset"]).tolist()
     [-1.0, 0.0]
     """
-    a, b = np.asarray(linear, dtype=np.float64), np.asarray(quadratic, dtype=np.float64)
+    a, b = _numbers("linear", linear), _numbers("quadratic", quadratic)
+    if np.shape(pairs) != (len(b), 2) and np.size(pairs) + len(b):
+        raise ValueError(f"pairs must be (m, 2) with a quadratic term each, got {np.shape(pairs)} and {len(b)} terms")
     lattice = ising.from_bonds(len(a), pairs, name="qubo")
     fields = -a / 2
     for column in range(2):
@@ -208,9 +218,26 @@ def from_qubo(linear: ArrayLike, pairs: ArrayLike, quadratic: ArrayLike, offset:
     return IsingModel(lattice, -b / 4, fields, name="qubo", attrs={"offset": constant})
 
 
+def _lattice(graph: Any) -> ising.Lattice:
+    if not hasattr(graph, "is_directed"):
+        raise ValueError(f"graph must be a networkx.Graph, got {type(graph).__name__}")
+    return ising.from_networkx(graph)
+
+
+def _numbers(name: str, values: ArrayLike) -> NDArray[np.float64]:
+    """(n,) finite doubles."""
+    try:
+        array = np.array([float(value) for value in np.asarray(values, dtype=object)])
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"{name} must be a list of real numbers, got {repr(values)[:80]}") from None
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite, got {array[~np.isfinite(array)][0]}")
+    return array
+
+
 def _spins(spins: ArrayLike, model: IsingModel) -> NDArray[np.int8]:
     s = np.asarray(spins)
-    if s.shape != (model.lattice.n_sites,) or not (np.abs(s) == 1).all():
+    if s.dtype.kind not in "if" or s.shape != (model.lattice.n_sites,) or not (np.abs(s) == 1).all():
         raise ValueError(f"decode takes {model.lattice.n_sites} spins +1 or -1 of one configuration, got {s.shape}")
     return s.astype(np.int8)
 

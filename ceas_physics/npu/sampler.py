@@ -14,6 +14,7 @@ from ising.integers import as_integer
 
 from .anneal import anneal
 from .bqm import from_bqm
+from .checks import as_number
 
 PARAMETERS = (
     "num_reads", "seed", "time_limit", "target_energy", "device", "schedule", "sweeps", "realism", "energy_model",
@@ -58,6 +59,11 @@ class CeasSampler(dimod.Sampler):
             `time_limit` in seconds, `target_energy` (of dimod, offset included), and `device`, `schedule`, `sweeps`,
             `realism`, `energy_model`, `threads` of `ceas_physics.anneal`. Others are left out with a warning of dimod.
 
+        Raises
+        ------
+        ValueError
+            Another kind of model, or parameters that `anneal` refuses.
+
         Returns
         -------
         dimod.SampleSet
@@ -65,12 +71,14 @@ class CeasSampler(dimod.Sampler):
         """
         start = perf_counter_ns()
         known = self.remove_unknown_kwargs(**parameters)
+        if not isinstance(bqm, dimod.BinaryQuadraticModel):
+            raise ValueError(f"CeasSampler takes a binary quadratic model, got {type(bqm).__name__}; convert it first")
         if not bqm.num_variables:
             return dimod.SampleSet.from_samples_bqm([], bqm)
         seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
         model, variables = from_bqm(bqm)
         if known.get("target_energy") is not None:
-            known["target_energy"] -= model.attrs["offset"]
+            known["target_energy"] = as_number("target_energy", known["target_energy"]) - model.attrs["offset"]
         prepared = perf_counter_ns()
         spins = _best_spins(model, as_integer("num_reads", num_reads, 1), seed, known)
         annealed = perf_counter_ns()
