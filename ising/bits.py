@@ -14,6 +14,7 @@ from .kernels_exchange import Ladder
 from .observables import PAIR_OBSERVABLES, Arrays
 from .streams import Purpose, generator, states, wide_states
 from .sublattices import sublattice_signs
+from .unit_state import fill
 from .words import ONES, WIDTH
 
 SINGLE = {
@@ -160,6 +161,14 @@ class BitUnit:
             "swap_acceptance": (first, acceptance[0, :, :count]),
             "round_trips": (first, self.ladder.round_trips[0, :count]),
         }
+
+    def checkpoint(self) -> dict[str, NDArray[Any]]:
+        """Spins, random numbers and ladder, live."""
+        return {"spins": self.spins, "rng": self.rng, **{f"ladder_{k}": v for k, v in self.ladder._asdict().items()}}
+
+    def restore(self, checkpoint: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from a `checkpoint` of the same unit."""
+        fill(self.checkpoint(), checkpoint)
 
 
 def _new_ladder(n_words: int, n_beta: int, rng: NDArray[np.uint64]) -> Ladder:

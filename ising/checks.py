@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,9 +12,11 @@ from .engine import UPDATES
 from .integers import as_integer
 from .model import IsingModel
 from .observables import IMPROVED_OBSERVABLES, PAIR_OBSERVABLES
-from .schedule import Schedule
 from .space import fits_space
 from .sublattices import sublattice_signs
+
+if TYPE_CHECKING:
+    from .plan import Plan
 
 MAX_RESULT_BYTES = 2 * 2**30
 BIT_KERNELS = "+-J couplings, a uniform field, degree <= 15 and a local update"
@@ -139,17 +141,15 @@ def _bipartite(model: IsingModel) -> bool:
     return fits_space(model) or sublattice_signs(model.lattice) is not None
 
 
-def check_memory(
-    names: list[str], disorder: int, n_beta: int, chains: int, schedule: Schedule, n_sites: int, configurations: int
-) -> None:
+def check_memory(plan: Plan) -> None:
     """Refuse results that do not fit."""
-    as_integer("configurations", configurations, 0)
-    series = 8 * len(names) * disorder * n_beta * chains * schedule.draws
-    kept = disorder * n_beta * chains * n_sites * (schedule.draws // configurations) if configurations else 0
+    lanes, draws = len(plan.models) * len(plan.betas) * plan.chains, plan.schedule.draws
+    series = 8 * len(plan.observables) * lanes * draws
+    kept = lanes * plan.n_sites * (draws // plan.configurations) if plan.configurations else 0
     if series + kept > MAX_RESULT_BYTES:
         raise ValueError(
-            f"the result would take {(series + kept) / 2**30:.1f} GiB, above the 2 GiB limit: use fewer draws with a "
-            "larger thin=, fewer observables=, or keep fewer configurations="
+            f"the result would take {(series + kept) / 2**30:.1f} GiB, above the 2 GiB limit: give store=, a folder "
+            "on the disk, or use fewer draws with a larger thin=, fewer observables= or fewer configurations="
         )
 
 

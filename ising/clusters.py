@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -10,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import kernels_clusters, kernels_wolff
-from .kernels_bonds import BLOCK, PAD, BondWords, Momenta, Scratch
+from .cluster_momenta import momenta
+from .kernels_bonds import BLOCK, PAD, BondWords, Scratch
 from .kernels_clusters import N_DIGITS
 from .kernels_wolff import Adjacency, Pool
 from .lattice import Lattice
@@ -18,6 +20,7 @@ from .model import IsingModel
 from .observables import IMPROVED_OBSERVABLES, PAIR_OBSERVABLES, Arrays
 from .streams import Purpose, generator, wide_states
 from .sublattices import sublattice_signs
+from .unit_state import fill
 
 MIN_REGULAR = 16  # pairs at one distance among 64 neighbouring nodes that make a regular word
 
@@ -90,7 +93,7 @@ class ClusterGraph:
         opposed = np.packbits(lanes < 0, bitorder="little").view(np.uint64)
         self.bonds = BondWords(layout.upper_start, layout.lower_start, upper, lower, mask, opposed)
         self.plain = self.bonds._replace(mask=plain_mask, opposed=np.zeros(n_words, np.uint64))
-        self.momenta = _momenta(lattice)
+        self.momenta = momenta(lattice)
         self._digits: dict[float, NDArray[np.uint64]] = {}
 
     def _lists(self, layout: _Layout, n_words: int) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
@@ -205,6 +208,7 @@ class ClusterUnit:
     def draw(self, results: Arrays, start: int, stop: int, thin: int) -> None:
         """Fill draws start..stop of this unit's slice of the results."""
         graph, count = self.graph, len(self.up)
+        self.warm_up_counts = self.warm_up_counts[:, :0]  # their mean is in n_clusters for good
         single = np.zeros((count, stop - start, 6))
         pairs = np.zeros((count // 2, stop - start if any(name in results for name in PAIR_OBSERVABLES) else 0, 3))
         improved = any(name in results for name in IMPROVED_OBSERVABLES)
@@ -246,6 +250,16 @@ class ClusterUnit:
         """Nothing: no exchange here."""
         return {}
 
+    def checkpoint(self) -> dict[str, NDArray[Any]]:
+        """Spins, random numbers, and what the warm-up says of the size of Wolff clusters, live."""
+        counts = {"n_clusters": self.n_clusters, "warm_up_counts": self.warm_up_counts}
+        return {"up": self.up, "rng": self.rng, **counts}
+
+    def restore(self, checkpoint: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from a `checkpoint` of the same unit."""
+        self.warm_up_counts = np.empty_like(checkpoint["warm_up_counts"])
+        fill(self.checkpoint(), checkpoint)
+
     def _scratch(self, improved: bool, staggered: bool = False) -> Scratch:
         n_nodes, n_words = self.up.shape[1], len(self.graph.bonds.mask)
         signs = sublattice_signs(self.model.lattice) if staggered else None
@@ -276,25 +290,3 @@ def _words_of(lanes: NDArray[np.int64], n_words: int) -> NDArray[np.uint64]:
     present = np.zeros(64 * n_words, bool)
     present[lanes] = True
     return np.packbits(present, bitorder="little").view(np.uint64)
-
-
-def _momenta(lattice: Lattice) -> Momenta:
-    """Layers of the sites, cut into runs in which the layer stays or goes up by one, if these are long."""
-    if lattice.momentum is None:
-        none = np.zeros((0, 4), np.int64)
-        return Momenta(none[:, 0], none, none, none.astype(np.int32), np.zeros((2, 0)))
-    layers, length = np.ascontiguousarray(lattice.momentum.layers), lattice.momentum.length
-    steps, runs = [], []
-    for axis, layer in enumerate(layers):
-        change = np.diff(layer)
-        step = int((change == 1).sum() > (change == 0).sum())
-        first = np.concatenate([[0], np.flatnonzero(change != step) + 1])
-        if 8 * len(first) > lattice.n_sites > 64:
-            step, first = -1, first[:1]
-        number = np.diff(first, append=lattice.n_sites)
-        steps.append(step)
-        runs.append(np.stack([np.full(len(first), axis), first + PAD, layer[first], number], axis=1))
-    sizes = np.stack([np.bincount(layer, minlength=length) for layer in layers])
-    phase = 2 * np.pi / length * np.arange(length)
-    waves = np.array([np.cos(phase), np.sin(phase)])
-    return Momenta(np.array(steps), np.concatenate(runs).astype(np.int64), sizes, layers, waves)

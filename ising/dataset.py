@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -12,58 +13,75 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .driver import Kept
-from .engine import Unit
+from .engine import Unit, kernel_name
 from .model import IsingModel
-from .observables import PAIR_OBSERVABLES, STATISTICS, VARIABLES, Arrays
+from .observables import PAIR_OBSERVABLES, SPINS, STATISTICS, VARIABLES, Arrays
+from .plan import Plan
+from .provenance import MODEL_DIMS, settings_of
 from .schedule import Schedule
 
 if TYPE_CHECKING:
     import xarray as xr
 
 
-def make_dataset(
-    models: Sequence[IsingModel],
-    betas: NDArray[np.float64],
-    results: list[Arrays],
-    kept: Kept,
-    statistics: dict[str, NDArray[Any]],
-    schedule: Schedule,
-    attrs: dict[str, Any],
-    squeeze: bool,
-) -> xr.Dataset:
-    """Variables, coordinates and provenance of a run; `squeeze` drops the disorder dimension."""
+def make_dataset(plan: Plan, results: list[Arrays], kept: Kept, statistics: Mapping[str, NDArray[Any]]) -> xr.Dataset:
+    """Variables, coordinates and provenance of a run in memory."""
+    data, variables = describe(plan), layout(plan)
+
+    def add(name: str, arrays: Sequence[NDArray[Any]] | NDArray[Any]) -> None:
+        dims, attrs = variables[name]
+        data[name] = (dims, arrays[0] if plan.single else np.stack(list(arrays)), attrs)
+
+    for name in plan.observables:
+        add(name, [arrays[name] for arrays in results])
+    if kept.some is not None:
+        add("configurations", kept.some)
+    if kept.last is not None:
+        add("spins", kept.last)
+    for name, values in statistics.items():
+        add(name, values)
+    return data
+
+
+def layout(plan: Plan) -> dict[str, tuple[tuple[str, ...], dict[str, str]]]:
+    """Dimensions and attributes of every variable that a run may have."""
+    lead = () if plan.single else ("disorder",)
+    variables: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {}
+    for name in plan.observables:
+        dims = (*lead, "beta", "pair" if name in PAIR_OBSERVABLES else "chain", "draw")
+        variables[name] = dims, dict(zip(("long_name", "units", "formula"), VARIABLES[name]))
+    for name, (dims, long_name) in SPINS.items():
+        variables[name] = (*lead, *dims), {"long_name": long_name, "units": "1", "formula": "s_i"}
+    for name, (dims, long_name) in STATISTICS.items():
+        variables[name] = (*lead, *dims), {"long_name": long_name, "units": "1"}
+    return variables
+
+
+def describe(plan: Plan) -> xr.Dataset:
+    """Coordinates, provenance, and what of the model no attribute can tell: a result without its results."""
     import xarray as xr
 
-    lead = () if squeeze else ("disorder",)
-
-    def stack(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
-        return arrays[0] if squeeze else np.stack(arrays)
-
-    data = xr.Dataset(coords={"beta": ("beta", betas, {"long_name": "inverse temperature", "units": "1/J"})})
-    for name in results[0]:
-        dims = (*lead, "beta", "pair" if name in PAIR_OBSERVABLES else "chain", "draw")
-        long_name, units, formula = VARIABLES[name]
-        info = {"long_name": long_name, "units": units, "formula": formula}
-        data[name] = (dims, stack([arrays[name] for arrays in results]), info)
-    if kept.some is not None:
-        dims = (*lead, "beta", "chain", "configuration", "site")
-        data["configurations"] = (
-            dims,
-            stack(list(kept.some)),
-            {"long_name": "spins of every k-th draw", "units": "1", "formula": "s_i"},
-        )
-        data = data.assign_coords(configuration=kept.draws)
-    if kept.last is not None:
-        dims = (*lead, "beta", "chain", "site")
-        data["spins"] = (dims, stack(list(kept.last)), {"long_name": "final spins", "units": "1", "formula": "s_i"})
-    for name, values in statistics.items():
-        dims = (*lead, "beta_pair", "chain") if name == "swap_acceptance" else (*lead, "chain")
-        data[name] = (dims, values[0] if squeeze else values, {"long_name": STATISTICS[name], "units": "1"})
-    lattice, first = models[0].lattice, models[0]
+    lattice, first = plan.models[0].lattice, plan.models[0]
     momentum = lattice.momentum.magnitude if lattice.momentum else float("nan")
-    data = data.assign_coords(n_sites=lattice.n_sites, momentum=momentum)
-    data.momentum.attrs = {"long_name": "2 sin(k_min / 2)", "units": "1/bond"}
-    return data.assign_attrs(_provenance(first, schedule), **attrs)
+    coords: dict[str, Any] = {
+        "beta": ("beta", plan.betas, {"long_name": "inverse temperature", "units": "1/J"}),
+        "n_sites": lattice.n_sites,
+        "momentum": ((), momentum, {"long_name": "2 sin(k_min / 2)", "units": "1/bond"}),
+    }
+    if plan.configurations:
+        coords["configuration"] = np.arange(plan.configurations - 1, plan.schedule.draws, plan.configurations)
+    attrs = _provenance(first, plan.schedule) | {
+        "update": plan.update,
+        "update_reason": plan.reason,
+        "kernel": kernel_name(plan.kernel, plan.models, plan.betas),
+        "exchange": int(plan.exchange),
+        "isoenergetic": plan.isoenergetic,
+        "seed": plan.seed,
+        "initial": plan.initial if isinstance(plan.initial, str) else "array",
+    }
+    settings, arrays = settings_of(plan)
+    variables = {name: (MODEL_DIMS[name][-np.ndim(array) :], array) for name, array in arrays.items()}
+    return xr.Dataset(variables, coords, attrs | {"call": json.dumps(settings)})
 
 
 def collect_statistics(

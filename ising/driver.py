@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,11 +56,11 @@ def drive(
     """Carry every unit through its warm-up and draws; Ctrl-C stops them within a fraction of a second."""
 
     def work(index: int | slice, unit: Unit) -> Iterator[int]:
-        for n in _chunks(schedule.warmup, 0):
+        for n in chunks(0, schedule.warmup):
             unit.warm_up(n)
             yield n
         done = 0
-        for n in _chunks(schedule.draws, kept.every):
+        for n in chunks(0, schedule.draws, kept.every):
             unit.draw(results[index], done, done + n, schedule.thin)
             done += n
             kept.store(index, unit, done, done == schedule.draws)
@@ -70,28 +70,31 @@ def drive(
     run_on_threads(works, len(units) * schedule.sweeps, "sweep", progress, threads)
 
 
-def run_on_threads(works: Sequence[Iterator[int]], total: int, unit: str, progress: bool, threads: int | None) -> None:
+def run_on_threads(
+    works: Iterable[Iterator[int]], total: int, unit: str, progress: bool, threads: int | None, initial: int = 0
+) -> None:
     """Exhaust iterators on a thread pool; each yields the progress made since its last yield.
 
     Ctrl-C or an error in one of them stops all at their next yield.
     """
-    if threads is not None:
-        threads = as_integer("threads", threads, 1)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    workers = n_threads(threads)
     stop, lock = threading.Event(), threading.Lock()
-    with tqdm(total=total, disable=not progress, unit=unit, unit_scale=True, desc="sampling", leave=False) as bar:
+    look = {"disable": not progress, "unit": unit, "unit_scale": True, "desc": "sampling", "leave": False}
+    with tqdm(total=total, initial=initial, **look) as bar:
 
         def work(steps: Iterator[int]) -> None:
+            if stop.is_set():
+                return
             for n in steps:
                 with lock:
                     bar.update(n)
                 if stop.is_set():
                     return
 
-        with ThreadPoolExecutor(threads or cores) as pool:
+        with ThreadPoolExecutor(workers) as pool:
             jobs = [pool.submit(work, steps) for steps in works]
             try:
-                for job in jobs:
+                for job in wait(jobs, return_when=FIRST_EXCEPTION).done:
                     job.result()
             except BaseException:
                 stop.set()
@@ -99,13 +102,20 @@ def run_on_threads(works: Sequence[Iterator[int]], total: int, unit: str, progre
                 raise
 
 
-def _chunks(total: int, fixed: int) -> Iterator[int]:
-    """Split a run into pieces of about 0.1 s (or of a fixed length), so that progress shows and Ctrl-C works."""
-    done, size = 0, fixed or 8
+def n_threads(threads: int | None) -> int:
+    """Threads asked for, checked; by default one for every core we may use."""
+    if threads is not None:
+        return as_integer("threads", threads, 1)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def chunks(done: int, total: int, stops: int = 0) -> Iterator[int]:
+    """Split a run into pieces of about 0.1 s, so that progress shows and Ctrl-C works, ending also at all `stops`."""
+    size = 1
     while done < total:
-        n = min(size, total - done)
+        n = min(size, total - done, stops - done % stops if stops else size)
         started = time.perf_counter()
         yield n
         done += n
-        if not fixed and time.perf_counter() - started < 0.1:
+        if n == size and time.perf_counter() - started < 0.1:
             size *= 2

@@ -6,7 +6,9 @@ results do not depend on the number of threads.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,7 +17,7 @@ from numpy.typing import NDArray
 from .bit_tables import BitTables, fits_bits
 from .bits import BitUnit
 from .clusters import ClusterGraph, ClusterUnit
-from .fields import caching_wins, field_units
+from .fields import CHAINS_PER_ROWS, CHAINS_PER_WORD, FieldTables, FieldUnit, caching_wins
 from .model import IsingModel, realisation
 from .space import SpaceUnit, fits_space
 from .spins import SpinUnit, spin_graph
@@ -43,6 +45,12 @@ class Unit(Protocol):
     def statistics(self) -> dict[str, tuple[int, NDArray[Any]]]:
         """What exchange counted: name -> (first chain, array (..., n chains))."""
 
+    def checkpoint(self) -> dict[str, NDArray[Any]]:
+        """The arrays from which the unit goes on exactly, live: they change with its next sweep."""
+
+    def restore(self, checkpoint: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from the checkpoint of an equal unit; ValueError if it does not fit."""
+
 
 def choose_kernel(models: Sequence[IsingModel], update: str, lanes: str, chains: int | None, moves: bool) -> str:
     """Name of the kernel family that runs: "space", "bits", "bits, disorder in lanes", "fields", "clusters" or
@@ -69,60 +77,94 @@ def kernel_name(kernel: str, models: Sequence[IsingModel], betas: NDArray[np.flo
     return "fields, cached" if all(cached) else "fields, mixed" if any(cached) else "fields, recomputed"
 
 
-def make_units(
-    models: Sequence[IsingModel],
-    betas: NDArray[np.float64],
-    chains: int,
-    update: str,
-    seed: int,
-    initial: Any,
-    kernel: str,
-    exchange: bool,
-    isoenergetic: int,
-) -> list[tuple[int | slice, Unit]]:
-    """Split (disorder, beta, chain) into work units; each with the realisation(s) it fills."""
-    ladders = [list(range(len(betas)))] if exchange else [[b] for b in range(len(betas))]
-    options = (betas, ladders, chains, seed, initial, exchange, isoenergetic)
-    if kernel == "bits, disorder in lanes":
-        return _disorder_units(models, update, *options)
-    units: list[tuple[int | slice, Unit]] = []
-    for index, model in enumerate(models):
-        if kernel == "space":
-            units += [
-                (index, SpaceUnit(model, update, b, beta, chain, seed, index, initial))
-                for b, beta in enumerate(betas)
-                for chain in range(chains)
-            ]
-        elif kernel == "bits":
-            tables = BitTables([model], update, False)
-            words = range((chains + 63) // 64)
-            units += [
-                (index, BitUnit(tables, betas, ladder, [word], chains, seed, index, initial, exchange, isoenergetic))
-                for ladder in ladders
-                for word in words
-            ]
-        elif kernel == "fields":
-            units += [
-                (index, unit) for unit in field_units(model, betas, chains, update, seed, index, initial, exchange)
-            ]
-        elif kernel == "clusters":
-            clusters = ClusterGraph(model)
-            units += [
-                (
-                    index,
-                    ClusterUnit(model, clusters, update, b, beta, first, min(2, chains - first), seed, index, initial),
-                )
-                for b, beta in enumerate(betas)
-                for first in range(0, chains, 2)
-            ]
-        else:
-            graph = spin_graph(model)
-            units += [
-                (index, SpinUnit(model, graph, b, beta, first, min(2, chains - first), seed, index, initial))
-                for b, beta in enumerate(betas)
-                for first in range(0, chains, 2)
-            ]
-    return units
+@dataclass(frozen=True)
+class Block:
+    """The part of (disorder, beta, chain) that one unit carries; `disorder` leaves out lanes nobody asked for."""
+
+    disorder: range
+    beta: range
+    chain: range
+
+    @property
+    def pair(self) -> range:
+        """Pairs of chains (2k, 2k + 1)."""
+        return range(self.chain.start // 2, self.chain.stop // 2)
+
+
+class Workshop:
+    """Splits (disorder, beta, chain) into blocks and makes the unit of any of them, as often as asked.
+
+    Parameters
+    ----------
+    models, betas, chains, update, seed, initial, exchange, isoenergetic
+        As in `sample`, checked.
+    kernel
+        What `choose_kernel` says.
+    """
+
+    def __init__(
+        self,
+        models: Sequence[IsingModel],
+        betas: NDArray[np.float64],
+        chains: int,
+        update: str,
+        seed: int,
+        initial: Any,
+        kernel: str,
+        exchange: bool,
+        isoenergetic: int,
+    ) -> None:
+        self.models, self.betas, self.chains, self.update, self.kernel = models, betas, chains, update, kernel
+        self.seed, self.initial, self.exchange, self.isoenergetic = seed, initial, exchange, isoenergetic
+        self.in_lanes = kernel == "bits, disorder in lanes"
+        self._tables = lru_cache(maxsize=8)(self._make_tables)  # units of one realisation come one after another
+
+    def blocks(self) -> Iterator[Block]:
+        """All blocks, realisation by realisation, beta by beta (with exchange the whole ladder), chain by chain."""
+        n = len(self.models)
+        ladders = [range(len(self.betas))] if self.exchange else [range(b, b + 1) for b in range(len(self.betas))]
+        for first in range(0, n, 64 if self.in_lanes else 1):
+            step = self._chains_per_unit(first)
+            for ladder in ladders:
+                for chain in range(0, self.chains, step):
+                    stop = min(first + 64, n) if self.in_lanes else first + 1
+                    yield Block(range(first, stop), ladder, range(chain, min(chain + step, self.chains)))
+
+    def _chains_per_unit(self, index: int) -> int:
+        if self.kernel == "fields":
+            cached = caching_wins(self.models[index], float(self.betas.max()))
+            return CHAINS_PER_ROWS if cached else CHAINS_PER_WORD
+        return {"space": 1, "bits": 64}.get(self.kernel, min(2, self.chains))
+
+    def unit(self, block: Block) -> Unit:
+        """The unit of a block, at its start."""
+        index, betas, chains, seed, initial = block.disorder.start, self.betas, self.chains, self.seed, self.initial
+        model, tables, beta, first = self.models[index], self._tables(index), block.beta.start, block.chain.start
+        if self.kernel == "space":
+            return SpaceUnit(model, self.update, beta, betas[beta], first, seed, index, initial)
+        if self.kernel in ("bits", "bits, disorder in lanes"):
+            words = block.chain if self.in_lanes else [first // 64]
+            options = (chains, seed, index, initial, self.exchange, self.isoenergetic)
+            return BitUnit(tables, betas, block.beta, words, *options)
+        if self.kernel == "fields":
+            number = first // tables.chains_per_unit
+            return FieldUnit(tables, self.update, betas, block.beta, number, chains, seed, index, initial)
+        rest = (beta, betas[beta], first, len(block.chain), seed, index, initial)
+        if self.kernel == "clusters":
+            return ClusterUnit(model, tables, self.update, *rest)
+        return SpinUnit(model, tables, *rest)
+
+    def _make_tables(self, index: int) -> Any:
+        """What the units of a realisation (or of 64, in lanes) share."""
+        if self.kernel == "fields":
+            return FieldTables(self.models[index], float(self.betas.max()))
+        if self.kernel == "clusters":
+            return ClusterGraph(self.models[index])
+        if self.kernel == "spins":
+            return spin_graph(self.models[index])
+        if self.in_lanes:
+            return BitTables(_full_word(self.models, index), self.update, True)
+        return BitTables([self.models[index]], self.update, False) if self.kernel == "bits" else None
 
 
 def _full_word(models: Sequence[IsingModel], first: int) -> list[IsingModel]:
@@ -133,32 +175,3 @@ def _full_word(models: Sequence[IsingModel], first: int) -> list[IsingModel]:
         *models[first : first + 64],
         *(realisation(models[0].lattice, attrs["coupling_seed"], attrs["distribution"], i) for i in missing),
     ]
-
-
-def _disorder_units(
-    models: Sequence[IsingModel],
-    update: str,
-    betas: NDArray[np.float64],
-    ladders: list[list[int]],
-    chains: int,
-    seed: int,
-    initial: Any,
-    exchange: bool,
-    isoenergetic: int,
-) -> list[tuple[int | slice, Unit]]:
-    units: list[tuple[int | slice, Unit]] = []
-    step = 2 if chains > 1 else 1
-    for first in range(0, len(models), 64):
-        tables = BitTables(_full_word(models, first), update, True)
-        units += [
-            (
-                slice(first, first + 64),
-                BitUnit(
-                    tables, betas, ladder, range(chain, min(chain + step, chains)), chains, seed, first, initial,
-                    exchange, isoenergetic,
-                ),
-            )
-            for ladder in ladders
-            for chain in range(0, chains, step)
-        ]  # fmt: skip
-    return units

@@ -6,7 +6,7 @@ chain at a time with cached local fields (`kernels_rows`). Both visit the sites 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import ceil
 from typing import Any
 
@@ -30,6 +30,7 @@ from .model import IsingModel
 from .observables import PAIR_OBSERVABLES, Arrays
 from .streams import Purpose, generator, wide_states
 from .sublattices import sublattice_signs
+from .unit_state import fill
 from .words import ONES
 
 UPDATES = ("heat_bath", "metropolis")
@@ -229,6 +230,14 @@ class FieldUnit:
             "swap_acceptance": (self.first, accepted),
             "round_trips": (self.first, self.ladder.round_trips[: self.count].copy()),
         }
+
+    def checkpoint(self) -> dict[str, NDArray[Any]]:
+        """Spins, fields or energies, random numbers and ladder, live."""
+        return {**self.state._asdict(), **{f"ladder_{k}": v for k, v in self.ladder._asdict().items()}}
+
+    def restore(self, checkpoint: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from a `checkpoint` of the same unit."""
+        fill(self.checkpoint(), checkpoint)
 
 
 def _layout(tables: FieldTables, results: Arrays, name: str) -> kernels.Layout:

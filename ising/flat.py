@@ -20,12 +20,12 @@ def hypercubic(L: int, d: int) -> Lattice:
     ValueError
         L < 3 (a torus with L = 2 would double its bonds) or d < 1.
     """
-    return _hypercubic(L, d, f"hypercubic({L}, {d})")
+    return _hypercubic(L, d, f"hypercubic({L}, {d})", "hypercubic")
 
 
 def chain(L: int) -> Lattice:
     """Ring of L sites, L >= 3."""
-    return _hypercubic(L, 1, f"chain({L})")
+    return _hypercubic(L, 1, f"chain({L})", "chain")
 
 
 def square(L: int) -> Lattice:
@@ -36,12 +36,12 @@ def square(L: int) -> Lattice:
     >>> square(4).n_sites, square(4).n_bonds
     (16, 32)
     """
-    return _hypercubic(L, 2, f"square({L})")
+    return _hypercubic(L, 2, f"square({L})", "square")
 
 
 def cubic(L: int) -> Lattice:
     """L x L x L simple cubic lattice on a torus, L >= 3."""
-    return _hypercubic(L, 3, f"cubic({L})")
+    return _hypercubic(L, 3, f"cubic({L})", "cubic")
 
 
 def triangular(L: int) -> Lattice:
@@ -58,7 +58,7 @@ def triangular(L: int) -> Lattice:
         return np.stack([x + 0.5 * y, sqrt(3) / 2 * y], axis=-1)
 
     momentum = Momentum(L, 4 / sqrt(3) * sin(pi / L), lambda: _grid(L, 2))
-    return Lattice(L * L, f"triangular({L})", 2, bonds, {"L": L}, coordinates, momentum)
+    return Lattice(L * L, f"triangular({L})", 2, bonds, {"L": L}, coordinates, momentum, ("triangular", {"L": L}))
 
 
 def honeycomb(L: int) -> Lattice:
@@ -78,7 +78,7 @@ def honeycomb(L: int) -> Lattice:
         return 3 * np.repeat(_grid(L, 2), 2, axis=1) + np.tile([0, 1], L * L)  # sublattice B sits at (a1 + a2) / 3
 
     momentum = Momentum(3 * L, 4 / 3 * sin(pi / L), thirds)
-    return Lattice(2 * L * L, f"honeycomb({L})", 2, bonds, {"L": L}, coordinates, momentum)
+    return Lattice(2 * L * L, f"honeycomb({L})", 2, bonds, {"L": L}, coordinates, momentum, ("honeycomb", {"L": L}))
 
 
 def complete(n: int) -> Lattice:
@@ -88,7 +88,7 @@ def complete(n: int) -> Lattice:
     def bonds() -> NDArray[np.int32]:
         return np.stack(np.triu_indices(n, k=1), axis=-1).astype(np.int32)
 
-    return Lattice(n, f"complete({n})", "mean_field", bonds)
+    return Lattice(n, f"complete({n})", "mean_field", bonds, recipe=("complete", {"n": n}))
 
 
 def random_regular(n: int, degree: int, seed: int) -> Lattice:
@@ -124,7 +124,8 @@ def random_regular(n: int, degree: int, seed: int) -> Lattice:
                 pairs[a, 1], pairs[b, 1] = pairs[b, 1], pairs[a, 1]
         return pairs.astype(np.int32)
 
-    return Lattice(n, f"random_regular({n}, {degree}, seed={seed})", "mean_field", bonds, {"degree": degree})
+    name, recipe = f"random_regular({n}, {degree}, seed={seed})", {"n": n, "degree": degree, "seed": seed}
+    return Lattice(n, name, "mean_field", bonds, {"degree": degree}, recipe=("random_regular", recipe))
 
 
 def _repeated(pairs: NDArray[np.int64], n: int) -> NDArray[np.int64]:
@@ -134,7 +135,7 @@ def _repeated(pairs: NDArray[np.int64], n: int) -> NDArray[np.int64]:
     return np.flatnonzero(~first | (pairs[:, 0] == pairs[:, 1]))
 
 
-def _hypercubic(L: int, d: int, name: str) -> Lattice:
+def _hypercubic(L: int, d: int, name: str, maker: str) -> Lattice:
     L, d = _size(L), as_integer("dimension d", d, 1)
 
     def bonds() -> NDArray[np.int32]:
@@ -144,7 +145,8 @@ def _hypercubic(L: int, d: int, name: str) -> Lattice:
         return _bonds_from(sites.ravel(), [np.roll(sites, -1, axis).ravel() for axis in range(d)])
 
     momentum = Momentum(L, 2 * sin(pi / L), lambda: _grid(L, d))
-    return Lattice(L**d, name, d, bonds, {"L": L}, lambda: _grid(L, d).T.astype(np.float64), momentum)
+    recipe = (maker, {"L": L} | ({"d": d} if maker == "hypercubic" else {}))
+    return Lattice(L**d, name, d, bonds, {"L": L}, lambda: _grid(L, d).T.astype(np.float64), momentum, recipe)
 
 
 def _size(L: int) -> int:

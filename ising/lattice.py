@@ -15,6 +15,7 @@ from .integers import as_integer
 from .kernels_adjacency import count_ends, fill_neighbor_bonds, fill_neighbors
 
 Dimension = int | Literal["mean_field"] | None
+Recipe = tuple[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +56,8 @@ class Lattice:
         The smallest momenta, or None where the graph has no translations.
     attrs
         Further facts (``L``, ``p``, ``q``, ``genus``, ...): plain numbers and strings.
+    recipe
+        Name and arguments of the function of `ising` that makes this lattice, or None where only its bonds tell it.
     """
 
     n_sites: int
@@ -64,6 +67,7 @@ class Lattice:
     attrs: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     _build_coordinates: Callable[[], NDArray[np.float64]] | None = field(default=None, repr=False)
     momentum: Momentum | None = field(default=None, repr=False)
+    recipe: Recipe | None = field(default=None, repr=False)
 
     @cached_property
     def bonds(self) -> NDArray[np.int32]:

@@ -43,6 +43,11 @@ VARIABLES = {
 }
 
 STATISTICS = {
-    "swap_acceptance": "accepted share of the exchanges between neighbouring betas",
-    "round_trips": "trips of replicas from the lowest to the highest beta and back",
+    "swap_acceptance": (("beta_pair", "chain"), "accepted share of the exchanges between neighbouring betas"),
+    "round_trips": (("chain",), "trips of replicas from the lowest to the highest beta and back"),
+}
+
+SPINS = {
+    "configurations": (("beta", "chain", "configuration", "site"), "spins of every k-th draw"),
+    "spins": (("beta", "chain", "site"), "final spins"),
 }

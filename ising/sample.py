@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .checks import (
-    check_beta,
-    check_initial,
-    check_memory,
-    check_models,
-    check_moves,
-    check_observables,
-    choose_update,
-    default_chains,
-)
+from .checks import check_memory, check_models
 from .dataset import collect_statistics, make_dataset
 from .driver import Kept, drive
-from .engine import choose_kernel, kernel_name, make_units
-from .integers import as_integer
+from .engine import Block
 from .model import IsingModel
 from .observables import PAIR_OBSERVABLES, Arrays
+from .plan import Plan, choose, make_plan
+from .provenance import MODEL_DIMS, provenance_of_sizes
 from .schedule import Schedule
 
 if TYPE_CHECKING:
@@ -45,6 +38,7 @@ def sample(
     initial: Any = "random",
     progress: bool = True,
     threads: int | None = None,
+    store: str | Path | None = None,
     *,
     isoenergetic: int = 0,
     lanes: str = "chains",
@@ -90,6 +84,9 @@ def sample(
         Show a progress bar.
     threads
         Worker threads; all cores by default.
+    store
+        A folder in which the run is kept as it grows, whatever its size: killed at any moment, the same call goes on
+        where it was and ends with the same numbers; the same call with more draws extends it. See `ising.open_run`.
     isoenergetic
         Houdayer's cluster move on chains (2k, 2k + 1) every so many sweeps; 0 for none. For +-J couplings.
     lanes
@@ -100,12 +97,15 @@ def sample(
     -------
     xarray.Dataset
         Dimensions (beta, chain, draw), with leading `disorder` for several models and `pair` for overlaps; intensive
-        quantities per site. `spins` holds the final state while it has at most 10^7 entries.
+        quantities per site. `spins` holds the final state while it has at most 10^7 entries. With `store` the arrays
+        are read from the disk when they are used.
 
     Raises
     ------
     ValueError
-        Impossible arguments, or a result above 2 GiB.
+        Impossible arguments, a result above 2 GiB without a store, or a store of another run.
+    StoreError
+        The store cannot be written, is damaged, or is being written by another process.
 
     Examples
     --------
@@ -114,47 +114,36 @@ def sample(
     >>> dict(data.energy.sizes)
     {'beta': 1, 'chain': 64, 'draw': 200}
     """
-    schedule = schedule or Schedule()
-    if not isinstance(schedule, Schedule):
-        raise ValueError(f"schedule must be an ising.Schedule, got {schedule!r}")
-    models = list(model) if isinstance(model, Sequence) else [model]
-    check_models(models)
-    betas = check_beta(beta, increasing=exchange)
-    if exchange not in (False, True):
-        raise ValueError(f"exchange must be True or False, got {exchange!r}")
-    exchange, isoenergetic = bool(exchange), as_integer("isoenergetic", isoenergetic, 0)
-    update, reason, kernel, chains = _plan(models, update, chains, exchange, isoenergetic, lanes)
-    check_moves(models, chains, update, kernel, exchange, isoenergetic, lanes)
-    names = check_observables(models, chains, observables, update)
-    check_memory(names, len(models), len(betas), chains, schedule, models[0].lattice.n_sites, configurations)
-    start = check_initial(initial, len(betas), chains, models[0].lattice.n_sites)
-    results = [_empty(names, len(betas), chains, schedule.draws) for _ in models]
-    units = make_units(models, betas, chains, update, seed, start, kernel, exchange, isoenergetic)
-    kept = Kept(len(models), len(betas), chains, models[0].lattice.n_sites, schedule.draws, configurations)
-    drive(units, results, schedule, kept, progress, threads)
-    attrs = {
-        "update": update,
-        "update_reason": reason,
-        "kernel": kernel_name(kernel, models, betas),
-        "exchange": int(exchange),
-    }
-    attrs |= {"isoenergetic": isoenergetic, "seed": seed, "initial": initial if isinstance(initial, str) else "array"}
-    statistics = collect_statistics(units, len(models), len(betas), chains) if exchange else {}
-    return make_dataset(models, betas, results, kept, statistics, schedule, attrs, isinstance(model, IsingModel))
+    plan = make_plan(
+        model, beta, schedule, update, chains, seed, exchange, observables, configurations, initial, isoenergetic, lanes
+    )
+    if store is not None:
+        from .store.sampling import run_in_store
+
+        return run_in_store(plan, store, progress, threads)
+    return run_in_memory(plan, progress, threads)
 
 
-def _plan(
-    models: Sequence[IsingModel], update: str, chains: int | None, exchange: bool, isoenergetic: int, lanes: str
-) -> tuple[str, str, str, int]:
-    """Update, the reason for it, kernel and number of chains."""
-    moves = exchange or isoenergetic > 0
-    update, reason = choose_update(models, update, moves or lanes == "disorder")
-    kernel = choose_kernel(models, update, lanes, chains, moves)
-    return update, reason, kernel, default_chains(kernel) if chains is None else as_integer("chains", chains, 1)
+def run_in_memory(plan: Plan, progress: bool = True, threads: int | None = None) -> xr.Dataset:
+    """Carry out a plan; ValueError where the result does not fit."""
+    check_memory(plan)
+    shape = (len(plan.models), len(plan.betas), plan.chains)
+    results = [_empty(plan) for _ in plan.models]
+    units = [(_index(plan, block), plan.workshop.unit(block)) for block in plan.workshop.blocks()]
+    kept = Kept(*shape, plan.n_sites, plan.schedule.draws, plan.configurations)
+    drive(units, results, plan.schedule, kept, progress, threads)
+    return make_dataset(plan, results, kept, collect_statistics(units, *shape) if plan.exchange else {})
 
 
-def _empty(names: list[str], n_beta: int, chains: int, draws: int) -> Arrays:
-    return {name: np.empty((n_beta, chains // 2 if name in PAIR_OBSERVABLES else chains, draws)) for name in names}
+def _index(plan: Plan, block: Block) -> int | slice:
+    """The realisation(s) a unit fills; the lanes of a word may be more than there are."""
+    first = block.disorder.start
+    return slice(first, first + 64) if plan.workshop.in_lanes else first
+
+
+def _empty(plan: Plan) -> Arrays:
+    pairs = {name: plan.chains // 2 if name in PAIR_OBSERVABLES else plan.chains for name in plan.observables}
+    return {name: np.empty((len(plan.betas), n, plan.schedule.draws)) for name, n in pairs.items()}
 
 
 @overload
@@ -211,11 +200,14 @@ def sample_sizes(
         return parts
     import xarray as xr
 
+    single = ["spins", "configurations", "configuration", *MODEL_DIMS]
     together = xr.concat(
-        [part.drop_vars(["spins", "configurations", "configuration"], errors="ignore") for part in parts],
+        [part.drop_vars(single, errors="ignore") for part in parts],
         dim="L", coords="different", compat="equals", join="exact", combine_attrs="drop_conflicts",
     )  # fmt: skip
-    return together.assign_attrs(lattice=", ".join(part.attrs["lattice"] for part in parts))
+    variables, call = provenance_of_sizes(dict(zip(models, parts)))
+    lattices = ", ".join(part.attrs["lattice"] for part in parts)
+    return together.assign(variables).assign_attrs(lattice=lattices, call=call)
 
 
 def _default_chains_of(model: IsingModel | Sequence[IsingModel], options: Mapping[str, Any]) -> int:
@@ -223,4 +215,4 @@ def _default_chains_of(model: IsingModel | Sequence[IsingModel], options: Mappin
     check_models(models)
     names = {"update": "auto", "exchange": False, "isoenergetic": 0, "lanes": "chains"}
     update, exchange, isoenergetic, lanes = (options.get(name, default) for name, default in names.items())
-    return _plan(models, update, None, bool(exchange), isoenergetic, lanes)[3]
+    return choose(models, update, None, bool(exchange), isoenergetic, lanes)[3]

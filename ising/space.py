@@ -5,7 +5,7 @@ One bit a spin and no table of the lattice: neither its bonds nor its coordinate
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import product
 from math import pi
 from typing import Any
@@ -19,6 +19,7 @@ from .model import IsingModel
 from .observables import Arrays
 from .streams import Purpose, generator, wide_states
 from .tables import N_DIGITS, flip_probability, polynomials, up_probability
+from .unit_state import fill
 from .words import ONES, WIDTH
 
 BITS = 64
@@ -129,6 +130,14 @@ class SpaceUnit:
     def statistics(self) -> dict[str, tuple[int, NDArray[Any]]]:
         """Nothing: no exchange here."""
         return {}
+
+    def checkpoint(self) -> dict[str, NDArray[Any]]:
+        """Spins and random numbers, live."""
+        return {"planes": self.planes, "rng": self.rng}
+
+    def restore(self, checkpoint: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from a `checkpoint` of the same unit."""
+        fill(self.checkpoint(), checkpoint)
 
 
 def pack(spins: NDArray[np.int8], L: int, dimension: int) -> NDArray[np.uint64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import pi
 from typing import Any
 
@@ -14,6 +15,7 @@ from .model import IsingModel
 from .observables import PAIR_OBSERVABLES, Arrays
 from .streams import Purpose, generator, states
 from .sublattices import sublattice_signs
+from .unit_state import fill
 
 
 class SpinUnit:
@@ -76,6 +78,14 @@ class SpinUnit:
     def statistics(self) -> dict[str, tuple[int, NDArray[Any]]]:
         """Nothing: no exchange here."""
         return {}
+
+    def checkpoint(self) -> dict[str, NDArray[Any]]:
+        """Spins and random numbers, live."""
+        return {"spins": self.spins, "rng": self.rng}
+
+    def restore(self, checkpoint: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from a `checkpoint` of the same unit."""
+        fill(self.checkpoint(), checkpoint)
 
 
 def spin_graph(model: IsingModel) -> kernels_spins.SpinGraph:

@@ -82,19 +82,33 @@ def test_backpropagation_is_the_gradient_without_feedback():
 def test_digits_are_learned_as_well_as_by_gradient():
     """Accuracies of both methods on the same split differ by less than 4 binomial errors; shuffled labels give 1/10."""
     pytest.importorskip("sklearn")
-    settings = Learning(hidden=48, epochs=15, learning_rate=0.02)
-    result = learning.compare_on_digits((0, 1), settings)
+    settings, rates = Learning(hidden=48, epochs=12), (0.01, 0.03)
+    result = learning.compare_on_digits((0, 1), settings, rates)
     mean = result.accuracy.mean("seed")
     error = float(np.sqrt(np.sum(result.error.values**2))) / 2
     assert abs(float(mean[0] - mean[1])) < 4 * error
     assert (mean > 0.93).all()
+    assert np.isin(result.learning_rate.values, rates).all()
     images = learning.digits(seed=0)
+    settings = dataclasses.replace(settings, learning_rate=float(result.learning_rate[0, 0]))
     again = learning.train(images, settings, seed=0)
-    assert np.mean(learning.predict(again, images.test, settings) == images.test_labels) == float(result.accuracy[0, 0])
+    assert learning.accuracy(again, images.test, images.test_labels, settings, "contrastive") == result.accuracy[0, 0]
     shuffled = images._replace(train_labels=np.random.default_rng(4).permutation(images.train_labels))
     lost = learning.train(shuffled, dataclasses.replace(settings, epochs=4))
-    accuracy = np.mean(learning.predict(lost, images.test, settings) == images.test_labels)
+    accuracy = learning.accuracy(lost, images.test, images.test_labels, settings, "contrastive")
     assert abs(accuracy - 0.1) < 5 * np.sqrt(0.09 / len(images.test))
+
+
+def test_the_learning_rate_is_chosen_without_the_test_images():
+    """Other test labels, the same choice; and the choice is a sensible one."""
+    pytest.importorskip("sklearn")
+    images, settings = learning.digits(seed=1), Learning(hidden=16, epochs=2)
+    blind = images._replace(test=np.zeros_like(images.test), test_labels=np.zeros_like(images.test_labels))
+    rates = (1e-6, 0.02, 10.0)
+    assert learning.choose_learning_rate(images, rates, settings) == 0.02
+    assert learning.choose_learning_rate(blind, rates, settings) == 0.02
+    with pytest.raises(ValueError, match="at least one"):
+        learning.choose_learning_rate(images, [], settings)
 
 
 def test_split_of_the_digits():

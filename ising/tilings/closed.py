@@ -116,7 +116,10 @@ def map_lattice(quotient: Quotient) -> Lattice:
     if quotient.regular:
         attrs["group_order"] = quotient.order
     name = f"closed_hyperbolic({quotient.p},{quotient.q},{quotient.n_sites})"
-    return Lattice(quotient.n_sites, name, "mean_field", lambda: closed.bonds, MappingProxyType(attrs))
+    names = {name: attrs[name] for name in ("p", "q", "surface")}
+    recipe = ("closed_hyperbolic", names | {"allow_small_radius": True})
+    frozen = MappingProxyType(attrs)
+    return Lattice(quotient.n_sites, name, "mean_field", lambda: closed.bonds, frozen, recipe=recipe)
 
 
 def radius_objection(quotient: Quotient) -> str | None:

@@ -127,6 +127,7 @@ def hyperbolic(
         "mean_field",
         build_bonds,
         MappingProxyType({"p": int(p), "q": int(q), "layers": layers, "center": center, "trim": bool(trim)}),
+        recipe=("hyperbolic", {"p": int(p), "q": int(q), "layers": layers, "center": center, "trim": bool(trim)}),
         _build_patch=build_patch,
         _kept=kept,
     )

@@ -1,0 +1,149 @@
+"""From parts to one NetCDF-4 file, piece by piece: never more than a part in memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .disk import SUFFIX, check_file, entry_of_file, flush_folder, read_checked, remove
+from .errors import StoreError, writing
+from .manifest import Manifest
+from .parts import read_part
+from .store import RESULT, Store
+
+CHUNK = 8192  # steps
+CACHE = 64 * 2**20  # bytes: the chunks that a part of 64 chains touches
+SLAB = 16 * 2**20  # bytes copied at once from an earlier merged file
+Piece = tuple[str, tuple[slice, ...], NDArray[Any]]
+
+
+def merge(store: Store) -> Path:
+    """Write the file that replaces the parts of a run all of whose units are finished, and record it.
+
+    Raises
+    ------
+    StoreError
+        The disk refuses, or a part is damaged; parts stay as they are.
+    """
+    length = store.manifest.length
+    path = store.folder / f"run-{length}.nc"
+    if store.journal.merged and store.journal.merged_length == length:
+        return store.folder / str(store.journal.merged["file"])
+    part = path.with_name(path.name + SUFFIX)
+    try:
+        with writing(path):
+            _start(store, part)
+            _fill(store, part)
+            with open(part, "rb") as file:
+                os.fsync(file.fileno())
+            entry = entry_of_file(part) | {"file": path.name}
+            os.replace(part, path)
+            flush_folder(store.folder)
+    except BaseException:
+        remove(part)
+        raise
+    store.replace_parts(entry, length)
+    return path
+
+
+def frame_of(folder: Path, manifest: Manifest, length: int) -> Any:
+    """The Dataset of everything but what grows or is measured last, for a run of so many steps."""
+    import io
+
+    import xarray as xr
+
+    data = xr.load_dataset(io.BytesIO(read_checked(folder, manifest.frame)), engine="h5netcdf")
+    for variable in manifest.variables.values():
+        if variable.every > 1:
+            steps = np.arange(variable.every - 1, length, variable.every)
+            data = data.assign_coords({variable.grows: steps})
+    return data.assign_attrs({manifest.step: length})
+
+
+def _start(store: Store, path: Path) -> None:
+    """The frame, and the variables that do not grow, put together from the last checkpoints."""
+    manifest = store.manifest
+    still = {name: one for name, one in manifest.variables.items() if not one.every}
+    arrays = {name: np.empty(manifest.shape(name, 0), one.dtype) for name, one in still.items()}
+    for unit in range(len(manifest.units)):
+        result = (store.checkpoint(unit) or {}).get(RESULT, {})
+        for name, array in arrays.items():
+            if name not in result or result[name].shape != manifest.shape(name, 0, unit):
+                raise StoreError(f"the last checkpoint of unit {unit} has no {name} that fits; run again")
+            array[manifest.index(name, unit, 0, 0)] = result[name]
+    data = frame_of(store.folder, manifest, manifest.length)
+    for name, array in arrays.items():
+        data[name] = (still[name].dims, array, dict(still[name].attrs))
+    data.to_netcdf(path, engine="h5netcdf")
+
+
+def _fill(store: Store, path: Path) -> None:
+    """Add the variables that grow."""
+    import h5netcdf  # type: ignore[import-untyped]
+
+    manifest, length = store.manifest, store.manifest.length
+    with h5netcdf.File(path, "a", rdcc_nbytes=CACHE, rdcc_nslots=20011) as file:
+        for name, one in manifest.variables.items():
+            if one.every:
+                shape = manifest.shape(name, length)
+                for dim, size in zip(one.dims, shape, strict=True):
+                    if dim not in file.dimensions:
+                        file.dimensions[dim] = size
+                variable = file.create_variable(
+                    name, one.dims, np.dtype(one.dtype), chunks=_chunks(one.dims, one.grows, shape), fletcher32=True
+                )
+                for key, value in one.attrs.items():
+                    variable.attrs[key] = value
+        for name, index, array in pieces(store):
+            file.variables[name][index] = array
+
+
+def pieces(store: Store) -> Iterator[Piece]:
+    """All that was measured: variable, where it stands, values; first an earlier merged file, then the parts."""
+    manifest, journal = store.manifest, store.journal
+    if journal.merged:
+        yield from _earlier(check_file(store.folder, journal.merged), manifest)
+    for part in journal.parts:
+        data = read_checked(store.folder, part.file)
+        for unit, (start, stop) in part.units.items():
+            for name, one in manifest.variables.items():
+                index = manifest.index(name, unit, start, stop)
+                shape = part_shape(manifest, name, unit, start, stop)
+                if one.every and 0 not in shape:
+                    yield name, index, read_part(data, unit, name, shape, one.dtype)
+
+
+def part_shape(manifest: Manifest, name: str, unit: int, start: int, stop: int) -> tuple[int, ...]:
+    """Shape of a variable in the part that holds the steps start .. stop of a unit."""
+    one = manifest.variables[name]
+    rows = stop // one.every - start // one.every if one.every else 0
+    whole = manifest.shape(name, 0, unit)
+    return tuple(rows if dim == one.grows else size for dim, size in zip(one.dims, whole, strict=True))
+
+
+def _earlier(path: Path, manifest: Manifest) -> Iterator[Piece]:
+    import h5netcdf
+
+    with h5netcdf.File(path, "r") as file:
+        for name, one in manifest.variables.items():
+            variable = file.variables[name] if one.every else None
+            if variable is None or 0 in variable.shape:
+                continue
+            axis = one.dims.index(one.grows)
+            row = variable.dtype.itemsize * max(1, int(np.prod(variable.shape)) // variable.shape[axis])
+            step = max(1, SLAB // row)
+            for first in range(0, variable.shape[axis], step):
+                index = tuple(slice(first, min(first + step, n)) if k == axis else slice(0, n)
+                              for k, n in enumerate(variable.shape))  # fmt: skip
+                yield name, index, variable[index]
+
+
+def _chunks(dims: tuple[str, ...], grows: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A chunk is a stretch of one chain; of configurations, whole ones."""
+    longest = {grows: CHUNK if dims[-1] == grows else 1, dims[-1]: CHUNK}
+    return tuple(max(1, min(size, longest.get(dim, 1))) for dim, size in zip(dims, shape, strict=True))

@@ -1,0 +1,152 @@
+"""`sample` with a store: the units of a plan on the threads of this machine, what they measure on the disk."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+import time
+from collections.abc import Generator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..dataset import describe, layout
+from ..driver import n_threads, run_on_threads
+from ..engine import Block
+from ..observables import STATISTICS
+from ..plan import Plan
+from ..provenance import settings_of
+from ..segments import UnitRun, has_final_spins
+from .manifest import Manifest, Variable
+from .merge import merge
+from .read import open_run
+from .store import RESULT, Segment, Store
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+BUFFER = 128 * 2**20  # bytes measured and not yet written, over all units
+SHARE = 100  # the next commit is due after this many times what the last one took
+LEAST, MOST = 1.0, 30.0  # seconds between commits
+DTYPES = {"configurations": "|i1", "spins": "|i1", "round_trips": "<i8"}  # others are <f8
+
+
+def run_in_store(plan: Plan, folder: str | Path, progress: bool, threads: int | None) -> xr.Dataset:
+    """Start, go on with, or lengthen the run of a store; the merged result, read when used.
+
+    Raises
+    ------
+    ValueError
+        The folder holds another run, or other files.
+    StoreError
+        The disk refuses, another process writes, or the store is damaged.
+    KeyboardInterrupt
+        After Ctrl-C, when everything measured is on the disk; it says how to go on.
+    """
+    blocks, workers = list(plan.workshop.blocks()), n_threads(threads)
+    with Store(folder, manifest_of(plan, blocks), frame_bytes(plan)) as store:
+        Sampling(plan, blocks, store, workers).run(progress, workers)
+        merge(store)
+    return open_run(folder)
+
+
+class Sampling:
+    """Units at work on one store; what they have done is committed together, every few seconds."""
+
+    def __init__(self, plan: Plan, blocks: list[Block], store: Store, threads: int) -> None:
+        self.plan, self.blocks, self.store = plan, blocks, store
+        self.quota = BUFFER // (4 * threads)  # bytes of one unit
+        self.adding, self.committing = threading.Lock(), threading.Lock()
+        self.pending, self.round, self.due, self.pause = list[Segment](), 0, time.monotonic() + LEAST, LEAST
+
+    def run(self, progress: bool, threads: int) -> None:
+        """Carry all units to the end of the run."""
+        schedule, store, units = self.plan.schedule, self.store, range(len(self.blocks))
+        works = [self._work(unit) for unit in units if store.length(unit) < schedule.draws]
+        total, warmed = len(units) * schedule.sweeps, sum(store.length(unit) > 0 for unit in units)
+        done = warmed * schedule.warmup + sum(map(store.length, units)) * schedule.thin
+        try:
+            run_on_threads(works, total, "sweep", progress, threads, done)
+            self._commit()
+        except BaseException as error:
+            for work in works:  # hands in what the units under way have measured
+                work.close()
+            self._commit()
+            if isinstance(error, KeyboardInterrupt):
+                here = store.folder
+                raise KeyboardInterrupt(
+                    f"stopped; all that is finished is in {here}: give the same call again, or `ceas resume {here}`"
+                ) from None
+            raise
+
+    def _work(self, unit: int) -> Generator[int, None, None]:
+        run, mine = UnitRun(self.plan, self.blocks[unit], self.store.checkpoint(unit)), self.round
+        kept = run.position
+        try:
+            for n in run.steps():
+                if mine != self.round or run.size > self.quota:
+                    mine, kept = self.round, self._hand_in(unit, run, kept)
+                if time.monotonic() > self.due:
+                    self._commit()
+                yield n
+        finally:
+            if kept != run.position:
+                self._hand_in(unit, run, kept)
+
+    def _hand_in(self, unit: int, run: UnitRun, kept: tuple[int, int]) -> tuple[int, int]:
+        """Queue what a unit has done since it was kept; where it stands now."""
+        checkpoint = run.checkpoint()
+        if run.draws == self.plan.schedule.draws:
+            checkpoint[RESULT] = run.result()
+        segment = Segment(unit, kept[1], run.draws, run.take(), checkpoint)
+        with self.adding:
+            self.pending.append(segment)
+            waiting = sum(array.nbytes for one in self.pending for array in one.arrays.values())
+        if waiting > BUFFER // 2:
+            self._commit()
+        return run.position
+
+    def _commit(self) -> None:
+        """Write what is queued and begin a round, in which every unit will hand in again; one thread at a time."""
+        with self.committing:
+            started = time.monotonic()
+            self.due, self.round = started + MOST, self.round + 1
+            with self.adding:
+                queue, self.pending = self.pending, []
+            while queue:
+                first = {one.unit: one for one in reversed(queue)}  # a unit twice: one after the other
+                self.store.commit(list(first.values()))
+                queue = [one for one in queue if one is not first[one.unit]]
+            ended = time.monotonic()
+            self.due = ended + min(MOST, max(LEAST, SHARE * (ended - started)))
+
+
+def manifest_of(plan: Plan, blocks: Sequence[Block]) -> Manifest:
+    """What the store of a plan says of itself."""
+    settings, _ = settings_of(plan)
+    count, chains = len(plan.models), plan.chains
+    sizes = {"beta": len(plan.betas), "chain": chains, "pair": chains // 2, "site": plan.n_sites}
+    sizes |= {"disorder": count, "beta_pair": len(plan.betas) - 1}
+    variables = {}
+    for name, (dims, attrs) in layout(plan).items():
+        dtype = DTYPES.get(name, "<f8")
+        if name in plan.observables:
+            variables[name] = Variable(dims, dtype, attrs, 1, "draw")
+        elif name == "configurations" and plan.configurations:
+            variables[name] = Variable(dims, dtype, attrs, plan.configurations, "configuration")
+        elif (name == "spins" and has_final_spins(plan)) or (name in STATISTICS and plan.exchange):
+            variables[name] = Variable(dims, dtype, attrs)
+    units = [{dim: [part.start, part.stop] for dim, part in _parts(block).items()} for block in blocks]
+    return Manifest("sample", settings, plan.schedule.draws, "draws", sizes, variables, units, {})
+
+
+def _parts(block: Block) -> dict[str, range]:
+    parts = {"disorder": block.disorder, "beta": block.beta, "chain": block.chain, "pair": block.pair}
+    return {dim: part for dim, part in parts.items() if len(part)}
+
+
+def frame_bytes(plan: Plan) -> bytes:
+    """The file of everything that is known beforehand, but for coordinates that grow."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "frame.nc"
+        describe(plan).drop_vars("configuration", errors="ignore").to_netcdf(path, engine="h5netcdf")
+        return path.read_bytes()

@@ -1,0 +1,213 @@
+"""`Store`: one run on the disk, open for writing. It knows units, steps and arrays, and nothing of physics."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from numpy.typing import NDArray
+
+from . import codec
+from .disk import SUFFIX, damaged, read_checked, remove, write_files
+from .errors import writing
+from .journal import NAME as JOURNAL
+from .journal import add_line, read_journal, rewrite
+from .lock import NAME as LOCK
+from .lock import Lock
+from .manifest import NAME as MANIFEST
+from .manifest import Manifest, read_manifest
+
+FRAME = "frame.nc"
+RESULT = "result"  # key of a checkpoint: arrays of the variables that do not grow, by name
+
+
+@dataclass(frozen=True)
+class Segment:
+    """What a unit has done since its last checkpoint.
+
+    Attributes
+    ----------
+    unit
+        Its number.
+    start, stop
+        Steps it has gone; equal if it only warmed up.
+    arrays
+        Variables that grow, by name, their part for these steps.
+    checkpoint
+        A tree (`codec`) from which the unit goes on exactly; at the end of the run with the key `RESULT`.
+    """
+
+    unit: int
+    start: int
+    stop: int
+    arrays: Mapping[str, NDArray[Any]]
+    checkpoint: Mapping[str, Any]
+
+
+class Store:
+    """Opens a store for writing, makes it if it is not there, and lengthens it if asked for more steps.
+
+    Parameters
+    ----------
+    folder
+        Where.
+    manifest
+        The run; its `frame` is an empty dict.
+    frame
+        The bytes of `frame.nc` of a new store.
+
+    Raises
+    ------
+    ValueError
+        The folder holds another run, or other files.
+    StoreError
+        The disk refuses, another process writes, or the store is damaged.
+    """
+
+    def __init__(self, folder: str | Path, manifest: Manifest, frame: bytes) -> None:
+        self.folder = Path(folder).expanduser().absolute()
+        with writing(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+        _check_ours(self.folder)
+        self._lock, self._adding = Lock(self.folder), threading.Lock()
+        self._latest: tuple[str, Any] = ("", {})
+        try:
+            self.manifest = self._open(manifest, frame)
+            self.journal, self._end = read_journal(self.folder, self.manifest)
+            self._sweep_up()
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, manifest: Manifest, frame: bytes) -> Manifest:
+        if not (self.folder / MANIFEST).exists():
+            (entry,) = write_files(self.folder, [(FRAME, frame)])
+            made = Manifest(**{**manifest.__dict__, "frame": entry})
+            made.write(self.folder)
+            return made
+        stored = read_manifest(self.folder)
+        refuse_differences(self.folder, stored, manifest)
+        if manifest.length > stored.length:
+            stored = stored.longer(manifest.length)
+            stored.write(self.folder)
+        return stored
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let others write."""
+        self._lock.release()
+
+    def length(self, unit: int) -> int:
+        """Finished steps of a unit."""
+        return self.journal.lengths.get(unit, 0)
+
+    def checkpoint(self, unit: int) -> Any:
+        """The tree of a unit's last checkpoint, or None."""
+        wanted = self.journal.checkpoints.get(unit)
+        if wanted is None:
+            return None
+        latest, tree = self._latest  # units are committed, and asked for, many together
+        if latest == wanted["sha256"]:
+            return tree[str(unit)]
+        try:
+            tree = codec.unpack(read_checked(self.folder, wanted))
+        except FileNotFoundError:
+            raise damaged(self.folder / wanted["file"], "it is missing") from None
+        self._latest = wanted["sha256"], tree
+        return tree[str(unit)]
+
+    def commit(self, segments: Sequence[Segment]) -> None:
+        """Put what units have done on the disk: all of it or, if this fails, nothing.
+
+        Raises
+        ------
+        StoreError
+            The disk refuses; all earlier commits are kept.
+        """
+        from .parts import pack_part
+
+        with self._adding:
+            serial, contents = self.journal.serial, []
+            grown = {one.unit: one.arrays for one in segments if one.stop > one.start}
+            if grown:
+                contents.append((f"part-{serial:08d}.nc", pack_part(grown, self.manifest)))
+            tree = codec.pack({str(one.unit): one.checkpoint for one in segments})
+            contents.append((f"checkpoint-{serial:08d}.bin", tree))
+            *part, checkpoint = write_files(self.folder, contents)
+            line = {"serial": serial, "part": part[0] if part else None, "checkpoint": checkpoint}
+            line |= {"units": {str(one.unit): [one.start, one.stop] for one in segments}}
+            self._end = add_line(self.folder, self._end, line)
+            before = {entry["file"] for entry in map(self.journal.checkpoints.get, (s.unit for s in segments)) if entry}
+            self.journal.take(line)
+            self._remove(before)
+
+    def replace_parts(self, merged: Mapping[str, Any], length: int) -> None:
+        """From now on a merged file stands for all parts; they are removed."""
+        before = {part.file["file"] for part in self.journal.parts}
+        before |= {self.journal.merged["file"]} if self.journal.merged else set()
+        serial, journal = self.journal.serial, self.journal
+        lines: list[Mapping[str, Any]] = [{"serial": serial, "part": None, "checkpoint": None, "units": {
+            str(unit): [0, stop] for unit, stop in journal.lengths.items()}}]  # fmt: skip
+        by_file: dict[str, list[int]] = {}
+        for unit, entry in journal.checkpoints.items():
+            by_file.setdefault(entry["file"], []).append(unit)
+        for units in by_file.values():
+            places = {str(unit): [self.length(unit)] * 2 for unit in units}
+            entry = journal.checkpoints[units[0]]
+            lines.append({"serial": serial, "part": None, "checkpoint": entry, "units": places})
+        lines.append({"serial": serial, "merged": dict(merged), "length": length})
+        self._end = rewrite(self.folder, lines)
+        self.journal, self._end = read_journal(self.folder, self.manifest)
+        self._remove(before)
+
+    def _remove(self, names: set[str]) -> None:
+        for name in names - self.journal.files():
+            remove(self.folder / name)
+
+    def _sweep_up(self) -> None:
+        """Remove what a killed writer left: files that the journal does not count."""
+        ours = {path.name for path in self.folder.iterdir()}
+        keep = self.journal.files() | {MANIFEST, JOURNAL, FRAME, LOCK}
+        for name in ours - keep:
+            remove(self.folder / name)
+
+
+def refuse_differences(folder: Path, stored: Manifest, given: Manifest) -> None:
+    """ValueError naming what another run than the stored one is asked for; more steps are not another run."""
+    if stored.kind != given.kind:
+        raise ValueError(f"{folder} holds a run of {stored.kind}, not of {given.kind}; give another folder as store=")
+    for name in stored.settings.keys() | given.settings.keys():
+        then, now = stored.settings.get(name), given.settings.get(name)
+        if then != now:
+            raise ValueError(
+                f"{folder} holds a run with {name}={_short(then)}, got {name}={_short(now)}; "
+                "give the same call, or another folder as store="
+            )
+    if given.length < stored.length:
+        raise ValueError(
+            f"{folder} holds a run with {stored.step}={stored.length}, got {given.step}={given.length}; "
+            "a store grows but never shrinks: give at least as many, or another folder as store="
+        )
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _check_ours(folder: Path) -> None:
+    """A folder without a manifest must be empty, or hold what a store that was never finished making left."""
+    with writing(folder):
+        names = {path.name.removesuffix(SUFFIX) for path in folder.iterdir()}
+    others = names - {LOCK, FRAME, MANIFEST}
+    if MANIFEST not in {path.name for path in folder.iterdir()} and others:
+        raise ValueError(f"{folder} holds other files ({min(others)}); give a new or empty folder as store=")

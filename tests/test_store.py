@@ -1,0 +1,127 @@
+"""The run store: a run that is stopped anywhere, resumed and lengthened has the bits of one that never was."""
+
+import os
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import ising
+from ising.store import disk, journal, sampling
+
+SQUARE = ising.ferromagnet(ising.square(6))
+GLASSES = ising.edwards_anderson(ising.square(6), seed=1, disorder=3)
+CASES = {
+    "bits": (SQUARE, [0.3, 0.4], {"chains": 70, "update": "heat_bath", "configurations": 7}),
+    "exchange": (GLASSES, [0.3, 0.4], {"chains": 4, "exchange": True}),
+    "disorder in lanes": (GLASSES, [0.3, 0.4], {"exchange": True, "lanes": "disorder", "configurations": 9}),
+    "swendsen_wang": (SQUARE, [0.3], {"update": "swendsen_wang", "chains": 5}),
+    "wolff": (SQUARE, [0.3], {"update": "wolff", "chains": 5}),
+    "spins": (GLASSES, 0.3, {"update": "random_site", "chains": 4}),
+    "fields": (ising.sherrington_kirkpatrick(20, 1), [0.3, 0.5], {"exchange": True, "chains": 66}),
+    "rows": (ising.sherrington_kirkpatrick(200, 1), [0.3, 0.5], {"exchange": True, "chains": 12}),
+    "space": (ising.ferromagnet(ising.square(128)), [0.3], {"update": "heat_bath", "chains": 3}),
+    "arrays": (ising.from_matrix([[0, 2, 0], [2, 0, -1], [0, -1, 0]], [0.1, 0, 0]), 0.3, {"initial": [1, 1, -1]}),
+}
+SHORT = ising.Schedule(20, 60)
+
+
+def run(model=SQUARE, beta=0.4, schedule=SHORT, **options):
+    return ising.sample(model, beta, schedule, progress=False, **options)
+
+
+@pytest.fixture
+def many_commits(monkeypatch):
+    """A commit whenever a unit looks up."""
+    for name in ("LEAST", "MOST"):
+        monkeypatch.setattr(sampling, name, 0.0)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_stored_and_lengthened_runs_are_those_without_a_store(case, tmp_path, many_commits):
+    model, beta, options = CASES[case]
+    stored = run(model, beta, store=tmp_path / "run", **options)
+    xr.testing.assert_identical(stored.load(), run(model, beta, **options))
+    longer = run(model, beta, ising.Schedule(20, 95), store=tmp_path / "run", **options)
+    xr.testing.assert_identical(longer.load(), run(model, beta, ising.Schedule(20, 95), **options))
+    assert sorted(path.suffix for path in (tmp_path / "run").glob("*.nc")) == [".nc", ".nc"]  # frame and result
+
+
+class Killed(BaseException):
+    """Stands for the end of the process."""
+
+
+STEPS = {"fsync": (disk.os, "fsync"), "replace": (disk.os, "replace"), "journal": (journal.os, "pwrite")}
+
+
+@pytest.mark.parametrize("case", ["exchange", "wolff", "bits"])
+@pytest.mark.parametrize("step", STEPS)
+def test_killed_at_every_step_of_writing(case, step, tmp_path, monkeypatch, many_commits):
+    """The process ends at the n-th flush, rename or journal line, for every n, and the same call goes on each time."""
+    model, beta, options = CASES[case]
+    module, name = STEPS[step]
+    plain, calls = getattr(module, name), 0
+    monkeypatch.setattr(sampling.Sampling, "run", _without_last_words)
+
+    def dies(*arguments, **keywords):
+        nonlocal calls
+        calls += 1
+        if calls == deadly:
+            raise Killed
+        return plain(*arguments, **keywords)
+
+    expected, deaths = run(model, beta, **options), 0
+    while True:
+        calls, deadly = 0, 1 + deaths  # a step further in every life
+        monkeypatch.setattr(module, name, dies)
+        try:
+            result = run(model, beta, store=tmp_path / "run", threads=2, **options)
+            break
+        except Killed:
+            deaths += 1
+        finally:
+            monkeypatch.setattr(module, name, plain)
+        assert deaths < 100
+        grown = ising.open_run(tmp_path / "run") if (tmp_path / "run" / "manifest.json").exists() else None
+        if grown is not None and "draw" in grown.dims:
+            n = grown.sizes["draw"]
+            np.testing.assert_array_equal(grown.energy, expected.energy[..., :n])
+    assert deaths > 2
+    xr.testing.assert_identical(result.load(), expected)
+
+
+def _without_last_words(self, progress, threads):
+    """`Sampling.run` of a process that is killed: no unit hands in what it has."""
+    works = [self._work(unit) for unit in range(len(self.blocks)) if self.store.length(unit) < self.plan.schedule.draws]
+    hand_in = self._hand_in
+    try:
+        for work in works:
+            for _ in work:
+                pass
+        self._commit()
+    except Killed:
+        self._hand_in = lambda *_: None
+        for work in works:
+            work.close()
+        raise
+    finally:
+        self._hand_in = hand_in
+
+
+def test_another_run_is_refused_by_name(tmp_path):
+    run(store=tmp_path / "run", chains=2)
+    for options, said in (
+        ({"chains": 4}, "chains=2, got chains=4"),
+        ({"chains": 2, "seed": 5}, "seed=0, got seed=5"),
+        ({"chains": 2, "beta": 0.5}, r"beta=\[0.4\], got beta=\[0.5\]"),
+        ({"chains": 2, "schedule": ising.Schedule(20, 59)}, "draws=60, got draws=59; a store grows"),
+        ({"chains": 2, "model": ising.ferromagnet(ising.square(6), J=2.0)}, "couplings=1.0, got couplings=2.0"),
+        ({"chains": 2, "initial": np.ones(36)}, "initial"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            run(store=tmp_path / "run", **options)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("mine")
+    with pytest.raises(ValueError, match=r"holds other files \(notes.txt\)"):
+        run(store=tmp_path / "mine")
+    assert os.listdir(tmp_path / "mine") == ["notes.txt"]
