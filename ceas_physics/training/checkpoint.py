@@ -6,6 +6,8 @@ import json
 import os
 import secrets
 import zipfile
+import zlib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -42,23 +44,27 @@ def save(path: Path, state: dict[str, Any]) -> None:
         part.unlink(missing_ok=True)
 
 
-def load(path: Path) -> dict[str, Any]:
-    """The tree written by ``save``, equal in every bit.
+def load(path: Path, members: Collection[str] = ()) -> dict[str, Any]:
+    """The tree written by ``save``, equal in every bit; it must have these ``members``.
 
     Raises
     ------
     ValueError
-        Not such a file.
+        Not such a file, or not a whole one.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        tree = json.loads(arrays.pop(TREE).tobytes())
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} is not a checkpoint ({error}); remove it or give another name") from None
-    state = _with_arrays(tree, arrays)
-    assert isinstance(state, dict)
-    return state
+        with path.open("rb") as file:
+            if not zipfile.is_zipfile(file):  # numpy would take it for a pickle
+                raise zipfile.BadZipFile
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as members_on_disk:
+                arrays = dict(members_on_disk)
+        state = _with_arrays(json.loads(arrays.pop(TREE).tobytes()), arrays)
+        return {name: state[name] for name in (*members, *state)}
+    except OSError as error:
+        raise ValueError(f"cannot read the checkpoint {path}: {error.strerror or error}") from None
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, KeyError, TypeError):
+        raise ValueError(f"{path} is not a checkpoint, or a damaged one; remove it or give another name") from None
 
 
 def _without_arrays(value: Any, arrays: dict[str, np.ndarray]) -> Any:

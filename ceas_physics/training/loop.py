@@ -18,7 +18,7 @@ from ..transformer import TransformerConfig
 from . import checkpoint as checkpoints
 from .knobs import Knobs
 from .run import Run
-from .trace import trace
+from .trace import MEMBERS, trace
 
 
 class DivergedError(FloatingPointError):
@@ -95,7 +95,7 @@ def train(
     with threadpool_limits(1):
         run = Run(config, corpus(text, config.context), thermostat, knobs or Knobs(), seed, steps)
         if path and path.is_file():
-            run.restore(checkpoints.load(path), path)
+            run.restore(checkpoints.load(path, MEMBERS), path)
         _finish(run, path, progress)
     return trace(run.state())
 

@@ -92,28 +92,32 @@ class Run:
         starts = self.batches.integers(0, len(self.data.training) - self.config.context, size)
         return self.data.training[starts[:, None] + np.arange(self.config.context + 1)]
 
+    @np.errstate(over="ignore", invalid="ignore")  # a diverged run is reported by its loss, with the step
     def step(self) -> None:
         """One step of Adam; then, in this order, the records, the knobs and the thermostat.
 
         Raises
         ------
         FloatingPointError
-            The loss is not finite, or the guard has met too many spikes after one checkpoint.
+            The loss, the parameters or the validation loss are not finite, or the guard has met too many spikes after
+            one checkpoint.
         """
         sequences, control = self.batch(), self.control
         keep, frozen = (control.keep(self.steps), control.frozen) if control else (None, None)
-        with np.errstate(over="ignore", invalid="ignore"):  # a diverged run is reported by its loss, with the step
-            loss, gradient, layers = self.learner.gradient(self.steps, sequences, keep, frozen)
+        loss, gradient, layers = self.learner.gradient(self.steps, sequences, keep, frozen)
         self.steps += 1
         self.tokens += sequences[:, 1:].size
         verdict = control.judge(self.steps, loss, self.validation_loss) if control else "ok"
         self.validation_loss = None
+        broken = not math.isfinite(loss)
+        if verdict != "spike" and not broken:
+            self.learner.adam.step(self.learner.vector, gradient)
+            broken = not np.isfinite(self.learner.vector).all()
+            verdict = "spike" if broken and control and control.guard else verdict
         if verdict == "spike":
             self._go_back(loss)
-        elif not math.isfinite(loss):
+        elif broken:
             raise FloatingPointError(f"the loss is not finite at step {self.steps}; lower learning_rate")
-        else:
-            self.learner.adam.step(self.learner.vector, gradient)
         last = self.tokens >= self.budget
         self._record(loss, last)
         if verdict != "spike" and not last:
@@ -153,6 +157,8 @@ class Run:
         """The losses, what was spent, and where the knobs are."""
         sequences = self._sequences(self.data.validation, LOSS_SEQUENCES)
         self.validation_loss = self.learner.loss(sequences)
+        if not math.isfinite(self.validation_loss):
+            raise FloatingPointError(f"the validation loss is not finite after step {self.steps}; lower learning_rate")
         record: dict[str, ArrayLike] = {"loss_step": self.steps, "tokens": self.tokens, "flops": self.learner.flops}
         record |= {"training_curve": loss, "validation_curve": self.validation_loss}
         record |= self.learner.tuning.readings()

@@ -69,6 +69,9 @@ VARIABLES = {
 }
 
 
+MEMBERS = ("settings", "model", "records", "initial")  # that the checkpoint of a run cannot lack
+
+
 def trace(state: dict[str, Any]) -> xr.Dataset:
     """The Dataset of a run from its state, see ``Run.state``."""
     settings = state["settings"]
@@ -93,7 +96,7 @@ def trace(state: dict[str, Any]) -> xr.Dataset:
 
 def recover(checkpoint: Path) -> xr.Dataset:
     """The trace up to the checkpoint of a run that did not end; ValueError if the file is not a checkpoint."""
-    return trace(checkpoints.load(checkpoint))
+    return trace(checkpoints.load(Path(checkpoint), MEMBERS))
 
 
 def head_scores(
