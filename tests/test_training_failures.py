@@ -125,5 +125,5 @@ def test_spike_goes_back_to_the_last_checkpoint_and_goes_on(monkeypatch):
 
 def test_too_many_spikes_stop_the_run():
     config = replace(TINY, learning_rate=1e30)
-    with pytest.raises(DivergedError, match=r"the loss is nan at step \d+, spike 4 after one checkpoint; lower"):
+    with pytest.raises(DivergedError, match=r"the loss is inf at step \d+, spike 4 after one checkpoint; lower"):
         train(config, TEXT, Thermostat(guard=Guard()), steps=20, progress=False)

@@ -115,7 +115,7 @@ class Run:
             broken = not np.isfinite(self.learner.vector).all()
             verdict = "spike" if broken and control and control.guard else verdict
         if verdict == "spike":
-            self._go_back(loss)
+            self._go_back(math.inf if broken else loss)
         elif broken:
             raise FloatingPointError(f"the loss is not finite at step {self.steps}; lower learning_rate")
         last = self.tokens >= self.budget
