@@ -28,9 +28,11 @@ def causal_mask(n: int) -> np.ndarray:
 
 def _shown(scores: ArrayLike, visible: ArrayLike | None) -> tuple[np.ndarray, np.ndarray]:
     """Scores in double precision, and which keys are visible; both of the same shape."""
-    scores = np.asarray(scores, dtype=float)
-    if scores.ndim == 0 or scores.shape[-1] == 0:
-        raise ValueError(f"scores need at least one key on their last axis, got shape {scores.shape}")
+    scores = np.asarray(scores)
+    if scores.dtype.kind not in "fiu" or scores.ndim == 0 or scores.shape[-1] == 0:
+        raise ValueError(
+            f"scores must be real, with at least one key on the last axis, got {scores.dtype} {scores.shape}"
+        )
     if not (scores < np.inf).all():
         raise ValueError("scores must be finite, or -inf for a hidden key; got NaN or +inf: look for a diverged model")
     shown = scores > -np.inf
@@ -38,7 +40,7 @@ def _shown(scores: ArrayLike, visible: ArrayLike | None) -> tuple[np.ndarray, np
         shown &= np.broadcast_to(np.asarray(visible, dtype=bool), scores.shape)
     if not shown.any(axis=-1).all():
         raise ValueError("every row needs at least one visible key; leave out the rows that are fully hidden")
-    return scores, shown
+    return scores.astype(float, copy=False), shown
 
 
 def _inverse_temperature(beta: ArrayLike) -> np.ndarray:

@@ -220,5 +220,6 @@ def test_bad_arguments():
         attention.beta_star(scores, kind="effective")
     with pytest.raises(ValueError, match="kind must be"):
         attention.beta_star(scores, kind="annealed")
-    with pytest.raises(ValueError, match="at least one key"):
-        attention.entropy(1.0, 1.0)
+    for nothing in (1.0, np.zeros((3, 0)), scores + 1j, "scores"):
+        with pytest.raises(ValueError, match="scores must be real, with at least one key"):
+            attention.entropy(nothing, 1.0)

@@ -162,11 +162,16 @@ def test_bad_input_is_refused_with_what_to_do():
         "axes": heads.Scores(np.zeros(9), 64),
         "real numbers": heads.Scores(np.array([["a", "b"]]), 64),
         "sink": heads.Scores(scores, 64, sink=(48,)),
+        r"Scores\(values, d_k\)": scores,
+        "a NoneType": None,
         "multiple": heads.QueriesKeys(np.zeros((3, 9, 4)), np.zeros((2, 9, 4))),
     }
     for message, source in cases.items():
         with pytest.raises(ValueError, match=message):
             heads.measure(source)
+    for d_k in (0, -1, 2.5):
+        with pytest.raises(ValueError, match="d_k must be an integer >= 1"):
+            heads.Scores(scores, d_k)
     with pytest.raises(ValueError, match="leave out the text"):
         heads.measure(heads.Scores(scores, 64), "a text")
     model = Llama("tiny", LLAMA, random_parameters(LLAMA, 2))

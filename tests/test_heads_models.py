@@ -184,7 +184,7 @@ def test_damaged_bytes_give_numbers_or_a_value_error(tmp_path):
     assert refused > 75
 
 
-def test_models_that_cannot_be_right_are_refused(tmp_path):
+def test_models_that_cannot_be_right_are_refused(tmp_path, monkeypatch):
     parameters = random_parameters(BERT, 1)
     refusals = {
         "model_type 'gpt2'": {"model_type": "gpt2"},
@@ -194,6 +194,10 @@ def test_models_that_cannot_be_right_are_refused(tmp_path):
         "no tensor": {"num_hidden_layers": 3},
         "does not have": {"num_hidden_layers": 1},
         "has the shape": {"intermediate_size": 41},
+        "num_hidden_layers must be an integer >= 1, got 'six'": {"num_hidden_layers": "six"},
+        "num_attention_heads must be an integer >= 1, got 0": {"num_attention_heads": 0},
+        "hidden_size must be an integer >= 1, got 12.5": {"hidden_size": 12.5},
+        "layer_norm_eps must be a number > 0, got 'small'": {"layer_norm_eps": "small"},
     }
     for message, change in refusals.items():
         with pytest.raises(ValueError, match=message):
@@ -201,12 +205,20 @@ def test_models_that_cannot_be_right_are_refused(tmp_path):
     (tmp_path / "m" / "config.json").write_text('{"model_type": "bert"}')
     with pytest.raises(ValueError, match="no entry 'num_hidden_layers'"):
         load(tmp_path / "m")
-    (tmp_path / "m" / "config.json").unlink()
-    with pytest.raises(ValueError, match=r"no config\.json"):
+    (tmp_path / "m" / "config.json").write_text("[1, 2]")
+    with pytest.raises(ValueError, match="must hold names and values in braces, got a list"):
         load(tmp_path / "m")
+    (tmp_path / "m" / "config.json").unlink()
+    monkeypatch.chdir(tmp_path / "m")
+    for source in (tmp_path / "m", "model.safetensors", "."):
+        with pytest.raises(ValueError, match=rf"^{tmp_path / 'm'} has no config\.json"):
+            load(source)
     scaled = {"rope_scaling": {"rope_type": "llama3"}}
     with pytest.raises(ValueError, match="rope_scaling"):
         load(write_llama(tmp_path / "l", random_parameters(LLAMA, 1), **scaled))
+    for name, value in (("num_attention_heads", 0), ("head_dim", "wide"), ("rope_theta", -1.0)):
+        with pytest.raises(ValueError, match=f"{name} must be"):
+            load(write_llama(tmp_path / "l", random_parameters(LLAMA, 1), **{name: value}))
     write_gguf(tmp_path / "m.gguf", llama_metadata() | {"general.architecture": "mamba"}, {})
     with pytest.raises(ValueError, match='only "llama"'):
         load(tmp_path / "m.gguf")

@@ -141,6 +141,16 @@ def test_own_target_of_a_head_is_its_entropy_at_beta_c():
     np.testing.assert_allclose(with_margin.beta[-1], 0.94 * beta_c, rtol=1e-12)  # the margin keeps it off its target
     with pytest.raises(ValueError, match="reference_entropy"):
         Controller(Thermostat(per_head_target=True), np.full(10, 64), np.full(2, UNIT), UNIT)
+    for above in (np.log(64) + 1e-3, np.nan):
+        with pytest.raises(ValueError, match=r"up to the rows' mean ln n, 4\.159, got"):
+            Controller(
+                Thermostat(per_head_target=True), np.full(10, 64), np.full(2, UNIT), UNIT, np.array([1.0, above])
+            )
+    controller = Controller(Thermostat(), np.full(10, 64), np.full(2, UNIT), UNIT)
+    with pytest.raises(ValueError, match=r"the shape of beta, \(2,\), got \(3,\)"):
+        controller.step(Observables(*np.ones((3, 3))))
+    with pytest.raises(ValueError, match="d_k must be an integer >= 1"):
+        settle(ROWS, Thermostat(), 0)
 
 
 def test_initial_reference_counts_from_the_first_entropy():

@@ -94,6 +94,11 @@ def measure(
         if text is not None:
             raise ValueError("arrays of scores, q or k already hold a text's passages: leave out the text")
         sources: dict[str, Scores | QueriesKeys | ModelOnText] = {"trained": source}
+    elif not isinstance(source, str | Path | Bert | Llama):
+        raise ValueError(
+            "source must be a model (a path, the name of a package, or one from models.load), Scores(values, d_k) or "
+            f"QueriesKeys(q, k), got a {type(source).__name__}"
+        )
     else:
         model = source if isinstance(source, Bert | Llama) else load(source)
         tokens = read_passages(model, text, passages, length)

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ising.integers import as_integer
+
 from ..models import Bert, Llama
 from ..models.layer import grouped_scores
 from ..text import read_text
@@ -50,6 +52,9 @@ class Scores:
     d_k: int
     sink: tuple[int, ...] = (0,)
     name: str = "scores"
+
+    def __post_init__(self) -> None:
+        as_integer("d_k", self.d_k, 1)
 
     def layers(self) -> Iterator[np.ndarray]:
         """Scores of one layer after the other, (head, passage, query, key)."""

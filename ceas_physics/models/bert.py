@@ -16,8 +16,10 @@ from .layer import (
     check_parameters,
     grouped_scores,
     linear,
+    positive,
     split_heads,
     untrained,
+    whole,
 )
 
 Tokenizer = Callable[[str], np.ndarray]
@@ -138,12 +140,12 @@ def shape_from(config: dict[str, Any]) -> BertShape:
         if config.get(key, allowed) != allowed:
             raise ValueError(f"BERT with {key} = {config[key]!r} is not supported, only {allowed!r}")
     return BertShape(
-        n_layers=config["num_hidden_layers"],
-        n_heads=config["num_attention_heads"],
-        d_model=config["hidden_size"],
-        d_ff=config["intermediate_size"],
-        vocabulary=config["vocab_size"],
-        positions=config["max_position_embeddings"],
-        epsilon=config.get("layer_norm_eps", 1e-12),
-        initial_deviation=config.get("initializer_range", 0.02),
+        n_layers=whole(config, "num_hidden_layers"),
+        n_heads=whole(config, "num_attention_heads"),
+        d_model=whole(config, "hidden_size"),
+        d_ff=whole(config, "intermediate_size"),
+        vocabulary=whole(config, "vocab_size"),
+        positions=whole(config, "max_position_embeddings"),
+        epsilon=positive(config, "layer_norm_eps", 1e-12),
+        initial_deviation=positive(config, "initializer_range", 0.02),
     )

@@ -14,6 +14,7 @@ from . import bert, llama
 from .bert import Bert, Tokenizer
 from .byte_pairs import BytePairs
 from .gguf import read_gguf
+from .layer import positive, whole
 from .llama import Llama, LlamaShape
 from .onnx import read_onnx
 from .safetensors import read_safetensors
@@ -82,11 +83,14 @@ def _find(source: str | Path) -> Path:
 
 def _json(path: Path) -> dict[str, Any]:
     if not path.is_file():
-        raise ValueError(f"{path.parent} has no {path.name}, which a safetensors model needs beside it")
+        raise ValueError(f"{path.parent.resolve()} has no {path.name}, which a safetensors model needs beside it")
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{path} is not JSON ({error}); fetch it again") from None
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} must hold names and values in braces, got a {type(content).__name__}")
+    return content
 
 
 def _from_safetensors(path: Path, name: str) -> Bert | Llama:
@@ -179,16 +183,16 @@ def _gguf_shape(metadata: dict[str, Any]) -> LlamaShape:
     if any(key.startswith("llama.rope.scaling") for key in metadata):
         raise ValueError("Llama with scaled rotations is not supported, only rope_theta")
     own = {key.removeprefix("llama."): value for key, value in metadata.items()}
-    heads = own["attention.head_count"]
+    heads, d_model = whole(own, "attention.head_count"), whole(own, "embedding_length")
     return LlamaShape(
-        n_layers=own["block_count"],
+        n_layers=whole(own, "block_count"),
         n_heads=heads,
-        n_key_heads=own.get("attention.head_count_kv", heads),
-        d_model=own["embedding_length"],
-        d_k=own.get("rope.dimension_count") or own["embedding_length"] // heads,
-        d_ff=own["feed_forward_length"],
+        n_key_heads=whole({"attention.head_count_kv": heads} | own, "attention.head_count_kv"),
+        d_model=d_model,
+        d_k=whole(own, "rope.dimension_count") if "rope.dimension_count" in own else d_model // heads,
+        d_ff=whole(own, "feed_forward_length"),
         vocabulary=len(metadata["tokenizer.ggml.tokens"]),
-        positions=own["context_length"],
-        rotary_base=own.get("rope.freq_base", 10_000.0),
-        epsilon=own["attention.layer_norm_rms_epsilon"],
+        positions=whole(own, "context_length"),
+        rotary_base=positive(own, "rope.freq_base", 10_000.0),
+        epsilon=positive(own, "attention.layer_norm_rms_epsilon"),
     )

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
+from math import inf
+from typing import Any, NamedTuple
 
 import numpy as np
+
+from ising.integers import as_integer
 
 Parameters = Mapping[str, np.ndarray]
 Shapes = dict[str, tuple[int, ...]]
@@ -21,6 +24,19 @@ class LayerPass(NamedTuple):
 
     scores: np.ndarray
     hidden: np.ndarray
+
+
+def whole(settings: Mapping[str, Any], name: str) -> int:
+    """A size in the settings of a model file; ValueError unless it is an integer >= 1, KeyError if it is missing."""
+    return as_integer(name, settings[name], 1)
+
+
+def positive(settings: Mapping[str, Any], name: str, default: float | None = None) -> float:
+    """A number in the settings of a model file; ValueError unless it is > 0, KeyError if missing without a default."""
+    value = settings[name] if default is None else settings.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < inf:
+        raise ValueError(f"{name} must be a number > 0, got {value!r}")
+    return float(value)
 
 
 def check_parameters(parameters: Parameters, shapes: Shapes, optional: str) -> None:

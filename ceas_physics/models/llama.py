@@ -17,8 +17,10 @@ from .layer import (
     check_parameters,
     grouped_scores,
     linear,
+    positive,
     split_heads,
     untrained,
+    whole,
 )
 
 OPTIONAL = r"lm_head\.weight|layers\.\d+\.(\w+\.\w+_proj\.bias|self_attn\.rotary_emb\.inv_freq)"
@@ -143,17 +145,17 @@ def shape_from(config: dict[str, Any]) -> LlamaShape:
     for key, allowed in (("hidden_act", "silu"), ("rope_scaling", None)):
         if config.get(key, allowed) != allowed:
             raise ValueError(f"Llama with {key} = {config[key]!r} is not supported, only {allowed!r}")
-    heads = config["num_attention_heads"]
+    heads, d_model = whole(config, "num_attention_heads"), whole(config, "hidden_size")
     return LlamaShape(
-        n_layers=config["num_hidden_layers"],
+        n_layers=whole(config, "num_hidden_layers"),
         n_heads=heads,
-        n_key_heads=config.get("num_key_value_heads") or heads,
-        d_model=config["hidden_size"],
-        d_k=config.get("head_dim") or config["hidden_size"] // heads,
-        d_ff=config["intermediate_size"],
-        vocabulary=config["vocab_size"],
-        positions=config["max_position_embeddings"],
-        rotary_base=config.get("rope_theta", 10_000.0),
-        epsilon=config.get("rms_norm_eps", 1e-6),
-        initial_deviation=config.get("initializer_range", 0.02),
+        n_key_heads=whole(config, "num_key_value_heads") if config.get("num_key_value_heads") else heads,
+        d_model=d_model,
+        d_k=whole(config, "head_dim") if config.get("head_dim") else d_model // heads,
+        d_ff=whole(config, "intermediate_size"),
+        vocabulary=whole(config, "vocab_size"),
+        positions=whole(config, "max_position_embeddings"),
+        rotary_base=positive(config, "rope_theta", 10_000.0),
+        epsilon=positive(config, "rms_norm_eps", 1e-6),
+        initial_deviation=positive(config, "initializer_range", 0.02),
     )

@@ -105,10 +105,8 @@ def read_onnx(path: Path) -> tuple[BertShape, dict[str, np.ndarray]]:
         graph = _message(_message(np.memmap(path, mode="r").data)[7][0])
         nodes = [_node(data) for data in graph[1]]
         arrays = {_text(tensor, 8): _array(tensor) for tensor in map(_message, graph[5])}
-    except (IndexError, KeyError, ValueError, AttributeError, TypeError) as error:
-        raise ValueError(
-            f"{path} is not a whole ONNX file with its tensors inside ({error!r}); fetch it again"
-        ) from None
+    except (IndexError, KeyError, ValueError, AttributeError, TypeError):
+        raise ValueError(f"{path} is not a whole ONNX file with its tensors inside; fetch it again") from None
     parameters = {_bert_name(name) or name: array for name, array in arrays.items()}
     for node in nodes:
         matrix = [arrays[name] for name in node.inputs if name in arrays]

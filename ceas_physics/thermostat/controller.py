@@ -82,7 +82,8 @@ class Controller(Stateful):
     Raises
     ------
     ValueError
-        ``per_head_target`` without ``reference_entropy``, or rows of fewer than 8 visible keys only.
+        ``per_head_target`` without ``reference_entropy``, or with one above the mean of ln n, which no beta reaches;
+        rows of fewer than 8 visible keys only; in ``step``, observables of another shape than beta.
 
     Examples
     --------
@@ -125,6 +126,11 @@ class Controller(Stateful):
         self.visible_keys, self.log_n = np.array(visible_keys), entropy_below(visible_keys, 0.0)
         self.initial_entropy = np.full(shape, np.nan)
         self.reference_entropy = np.full(shape, np.nan if reference_entropy is None else reference_entropy)
+        if reference_entropy is not None and not (self.reference_entropy <= self.log_n + EPSILON).all():
+            raise ValueError(
+                f"reference_entropy must be numbers up to the rows' mean ln n, {self.log_n:.4g}, "
+                f"got {self.reference_entropy.max():.4g}"
+            )
         self.beta_c = np.full(shape, np.inf)
         self.blocked = np.zeros(shape, dtype=np.int64)
         self.pressed = np.zeros(shape, dtype=np.int64)  # blocked moves in a row with the target beyond beta_c
@@ -167,6 +173,8 @@ class Controller(Stateful):
     def _observe(self, observables: Observables) -> None:
         """Put the observables into the running means."""
         entropy = np.asarray(observables.entropy, dtype=float)
+        if entropy.shape != self.beta.shape:
+            raise ValueError(f"observables must have the shape of beta, {self.beta.shape}, got {entropy.shape}")
         if self.steps == 1:
             self.initial_entropy = entropy.copy()
         now, sigma = np.array([entropy, observables.score_variance]), np.array(observables.sigma_qk, dtype=float)

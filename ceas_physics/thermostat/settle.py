@@ -10,6 +10,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
+from ising.integers import as_integer
+
 from .. import attention
 from .controller import Controller, Observables, initial_beta
 from .settings import Thermostat
@@ -29,7 +31,7 @@ def settle(
     thermostat : Thermostat
         With ``per_head_target`` the target is H(beta_c) of the head, beta_c its measured peak of C.
     d_k : int
-        Sets the unit 1/sqrt(d_k) of beta.
+        Sets the unit 1/sqrt(d_k) of beta; at least 1.
     steps : int
         Training steps to pretend; the reading "window" moves beta every ``thermostat.window`` of them.
     visible : array_like of bool, optional
@@ -40,6 +42,7 @@ def settle(
         ``beta``, ``entropy``, ``entropy_target``, ``beta_c``, ``blocked`` on (step, head), the start included: every
         window of the reading "window", every step of the others.
     """
+    d_k = as_integer("d_k", d_k, 1)
     scores = np.asarray(scores, dtype=float)
     scores = np.where(True if visible is None else visible, scores, -np.inf)
     scores = scores[None] if scores.ndim == 2 else scores
