@@ -86,7 +86,7 @@ LAZY = {
     "open_run": ".store",
     "population_annealing": ".population",
     "spectrum": ".spectrum",
-    "thermodynamics_from": ".wang_landau",
+    "thermodynamics_from": ".canonical",
     "tilings": ".tilings",
 }
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .arguments import as_choice, as_numbers, as_spins, refuse
 from .engine import UPDATES
 from .integers import as_integer
 from .model import IsingModel
@@ -36,17 +37,11 @@ def check_models(models: Sequence[IsingModel]) -> None:
 
 def check_beta(beta: ArrayLike, increasing: bool = False) -> NDArray[np.float64]:
     """Betas as a checked (n,) array."""
-    try:
-        betas = np.atleast_1d(np.asarray(beta, dtype=np.float64))
-    except (TypeError, ValueError):
-        betas = np.empty(0)
-    if beta is None:
-        betas = np.empty(0)
-    if betas.ndim != 1 or betas.size == 0:
-        raise ValueError(f"beta must be a number or a non-empty list of numbers, got {beta!r}")
-    bad = betas[~(np.isfinite(betas) & (betas >= 0))]
-    if bad.size:
-        raise ValueError(f"beta must be finite and >= 0, got {bad[0]}; use J < 0 for an antiferromagnet")
+    betas = np.atleast_1d(as_numbers("beta", beta))
+    if betas.ndim != 1:
+        raise ValueError(f"beta must be a number or a non-empty list of numbers, got shape {betas.shape}")
+    if (betas < 0).any():
+        raise ValueError(f"beta must be finite and >= 0, got {betas.min()}; use J < 0 for an antiferromagnet")
     if np.unique(betas).size < betas.size:
         raise ValueError("beta holds a value twice; ask for more chains instead")
     if increasing and (betas.size < 2 or (np.diff(betas) < 0).any()):
@@ -56,9 +51,7 @@ def check_beta(beta: ArrayLike, increasing: bool = False) -> NDArray[np.float64]
 
 def choose_update(models: Sequence[IsingModel], update: str, local: bool) -> tuple[str, str]:
     """The update that runs, and why."""
-    if update != "auto":
-        if update not in UPDATES:
-            raise ValueError(f"update must be 'auto' or one of {', '.join(UPDATES)}, got {update!r}")
+    if as_choice("update", update, ("auto", *UPDATES)) != "auto":
         return update, "asked for"
     if local:
         return "heat_bath", "exchange, isoenergetic moves and disorder in lanes need a local update"
@@ -85,9 +78,7 @@ def check_moves(
     lanes: str,
 ) -> None:
     """Refuse combinations of chains and moves that no kernel has."""
-    if lanes not in ("chains", "disorder"):
-        raise ValueError(f"lanes must be 'chains' or 'disorder', got {lanes!r}")
-    if lanes == "disorder":
+    if as_choice("lanes", lanes, ("chains", "disorder")) == "disorder":
         if kernel != "bits, disorder in lanes":
             raise ValueError(f"lanes='disorder' needs {BIT_KERNELS}, got {_what(models[0], update)}")
         if len({(one.coupling_magnitude, float(np.max(one.fields))) for one in models}) > 1:
@@ -119,6 +110,8 @@ def check_observables(
         available += ["overlap"] + ["link_overlap"] * (models[0].lattice.n_bonds > 0) + ["overlap_k"] * momentum
     if all(not one.disordered and float(one.couplings) < 0 for one in models) and _bipartite(models[0]):
         available.append("staggered_magnetization")
+    if not isinstance(wanted, (str, list, tuple, set, frozenset)) and wanted is not None:
+        refuse("observables", f"names among {available}", wanted)
     names = available if wanted is None else [wanted] if isinstance(wanted, str) else list(wanted)
     extra = [name for name in IMPROVED_OBSERVABLES if momentum or name == "improved_m2"]
     available = available + (extra if update == "swendsen_wang" else [])
@@ -129,9 +122,9 @@ def check_observables(
                 "bonds (a torus needs even L): leave it out of observables="
             )
         available = [*available, "staggered_magnetization"]
-    unknown = [name for name in names if name not in available]
+    unknown = [name for name in names if not isinstance(name, str) or name not in available]
     if unknown or not names:
-        raise ValueError(f"observables must be among {available} for this model, got {names}")
+        refuse("observables", f"among {available} for this model", names)
     if chains > 1 and chains % 2 and any(name in PAIR_OBSERVABLES for name in names):
         raise ValueError(f"overlaps pair chains (2k, 2k + 1): chains must be even, got {chains}")
     return names
@@ -159,9 +152,7 @@ def check_initial(initial: Any, n_beta: int, chains: int, n_sites: int) -> Any:
         if initial not in ("random", "up"):
             raise ValueError(f"initial must be 'random', 'up' or an array of +-1 spins, got {initial!r}")
         return initial
-    spins = np.asarray(initial)
-    if not np.issubdtype(spins.dtype, np.number) or not (np.abs(spins) == 1).all():
-        raise ValueError("initial must be 'random', 'up' or an array of +1 and -1")
+    spins = as_spins("initial", initial)
     try:
         return np.broadcast_to(spins.astype(np.int8), (n_beta, chains, n_sites))
     except ValueError:

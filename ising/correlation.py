@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .arguments import as_spins, refuse
 from .integers import as_integer
 from .kernels_correlation import add_products, keep, shells
-from .lattice import Lattice
+from .lattice import Lattice, as_lattice
+from .streams import check_seed
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -120,7 +122,7 @@ def correlation_from(lattice: Lattice, spins: ArrayLike | xr.DataArray, site: in
     """
     import xarray as xr
 
-    if as_integer("site", site, 0) >= lattice.n_sites:
+    if as_integer("site", site, 0) >= as_lattice(lattice).n_sites:
         raise ValueError(f"site must be a number in [0, {lattice.n_sites}), got {site}")
     dims, shape, coords, flat = _as_rows(lattice, spins)
     products = xr.DataArray((flat * flat[:, [site]]).reshape(*shape, -1), coords, (*dims, "site"), "correlation")
@@ -181,8 +183,9 @@ def _as_rows(
     """Leading dimensions, their lengths and coordinates, and the spins as (row, site) int8."""
     import xarray as xr
 
+    as_lattice(lattice)
     if not isinstance(spins, xr.DataArray):
-        values = np.asarray(spins)
+        values = as_spins("spins", spins)
         if not 1 <= values.ndim <= len(LEADING_DIMS) + 1:
             raise ValueError(f"spins must have 1 to {len(LEADING_DIMS) + 1} axes, got shape {values.shape}")
         leading = LEADING_DIMS[len(LEADING_DIMS) + 1 - values.ndim :]
@@ -191,9 +194,7 @@ def _as_rows(
         raise ValueError(f"spins must have a dimension site of {lattice.n_sites}, got {dict(spins.sizes)}")
     dims = tuple(str(dim) for dim in spins.dims if dim != "site")
     spins = spins.transpose(*dims, "site")
-    flat = spins.values.reshape(-1, lattice.n_sites)
-    if not (np.abs(flat) == 1).all():
-        raise ValueError("spins must be +1 or -1")
+    flat = as_spins("spins", spins.values).reshape(-1, lattice.n_sites)
     coords = {dim: spins.coords[dim] for dim in dims if dim in spins.coords}
     return dims, spins.shape[:-1], coords, np.ascontiguousarray(flat, dtype=np.int8)
 
@@ -202,7 +203,10 @@ def _mask(lattice: Lattice, sites: ArrayLike | None) -> NDArray[np.bool_]:
     """The part of the lattice in which both ends lie: (n_sites,) bool."""
     if sites is None:
         return np.ones(lattice.n_sites, dtype=np.bool_)
-    given = np.asarray(sites)
+    try:
+        given = np.asarray(sites)
+    except Exception:  # ragged, or a foreign object, which may raise anything
+        refuse("sites", "bool or site numbers", sites)
     if given.dtype == np.bool_ and given.shape == (lattice.n_sites,):
         mask = given
     elif np.issubdtype(given.dtype, np.integer) and given.size and 0 <= given.min() <= given.max() < lattice.n_sites:
@@ -226,7 +230,7 @@ def _sources(allowed: NDArray[np.intp], sources: int | None, seed: int) -> NDArr
         sources = len(allowed) if len(allowed) <= ALL_SOURCES_UP_TO else SAMPLED_SOURCES
     if as_integer("sources", sources, 1) > len(allowed):
         raise ValueError(f"sources must be at most the {len(allowed)} sites, got {sources}")
-    return np.sort(np.random.default_rng(seed).choice(allowed, sources, replace=False))
+    return np.sort(np.random.default_rng(check_seed(seed)).choice(allowed, sources, replace=False))
 
 
 def _sum_over_pairs(

@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .integers import as_integer
-from .lattice import Lattice, Momentum
+from .lattice import MAX_SITES, Lattice, Momentum
 from .streams import Purpose, check_seed, generator
+
+MAX_DIMENSION = 30
 
 
 def hypercubic(L: int, d: int) -> Lattice:
@@ -83,9 +85,11 @@ def honeycomb(L: int) -> Lattice:
 
 def complete(n: int) -> Lattice:
     """Complete graph of n sites, n >= 2: with J = 1/n the Curie-Weiss model."""
-    n = as_integer("n", n, 2)
+    n = as_integer("n", n, 2, MAX_SITES)
 
     def bonds() -> NDArray[np.int32]:
+        if n * (n - 1) // 2 >= 2**31:
+            raise ValueError(f"n must be at most 65,536 for a table of the bonds of complete(n), got n={n}")
         return np.stack(np.triu_indices(n, k=1), axis=-1).astype(np.int32)
 
     return Lattice(n, f"complete({n})", "mean_field", bonds, recipe=("complete", {"n": n}))
@@ -109,7 +113,7 @@ def random_regular(n: int, degree: int, seed: int) -> Lattice:
     ValueError
         No such graph exists.
     """
-    n, degree, seed = as_integer("n", n, 2), as_integer("degree", degree, 1), check_seed(seed)
+    n, degree, seed = as_integer("n", n, 2, MAX_SITES), as_integer("degree", degree, 1), check_seed(seed)
     if not 0 < degree < n or n * degree % 2:
         raise ValueError(f"random_regular needs 0 < degree < n and n * degree even, got n={n}, degree={degree}")
     if degree > n // 2:
@@ -136,11 +140,11 @@ def _repeated(pairs: NDArray[np.int64], n: int) -> NDArray[np.int64]:
 
 
 def _hypercubic(L: int, d: int, name: str, maker: str) -> Lattice:
-    L, d = _size(L), as_integer("dimension d", d, 1)
+    L, d = _size(L), as_integer("dimension d", d, 1, MAX_DIMENSION)
 
     def bonds() -> NDArray[np.int32]:
         if L**d >= 2**31:
-            raise ValueError(f"{name} has {L**d} sites; tables of bonds end at 2^31 - 1")
+            raise ValueError(f"L^d must be below 2^31 for a table of bonds, got L={L}, d={d}")
         sites = np.arange(L**d, dtype=np.int32).reshape((L,) * d)
         return _bonds_from(sites.ravel(), [np.roll(sites, -1, axis).ravel() for axis in range(d)])
 
@@ -150,7 +154,7 @@ def _hypercubic(L: int, d: int, name: str, maker: str) -> Lattice:
 
 
 def _size(L: int) -> int:
-    if (size := as_integer("L", L)) < 3:
+    if (size := as_integer("L", L, most=MAX_SITES)) < 3:
         raise ValueError(f"L must be >= 3 on a torus (L = 2 doubles the bonds), got {L}")
     return size
 

@@ -5,20 +5,26 @@ from __future__ import annotations
 import operator
 from typing import Any
 
+from .arguments import refuse
 
-def as_integer(name: str, value: Any, least: int | None = None) -> int:
+LARGEST = 2**63 - 1  # what the files hold
+
+
+def as_integer(name: str, value: Any, least: int | None = None, most: int = LARGEST) -> int:
     """A Python int from anything that is an integer; bool, float and str are refused.
 
     Raises
     ------
     ValueError
-        Not an integer, or below `least`.
+        Not an integer, below `least` or above `most`.
     """
     allowed = "an integer" if least is None else f"an integer >= {least}"
     try:
         integer = operator.index(value)
-    except TypeError:
-        raise ValueError(f"{name} must be {allowed}, got {value!r}") from None
+    except Exception:  # TypeError; a foreign object may raise anything
+        refuse(name, allowed, value)
     if isinstance(value, bool) or (least is not None and integer < least):
-        raise ValueError(f"{name} must be {allowed}, got {value!r}")
+        refuse(name, allowed, value)
+    if not -LARGEST <= integer <= most:
+        refuse(name, f"{allowed}, at most {most}", value)
     return integer

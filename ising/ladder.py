@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from .arguments import as_flag, as_number
 from .integers import as_integer
 from .model import IsingModel
 from .sample import sample
@@ -43,10 +44,12 @@ def temperature_ladder(
     ValueError
         Impossible ends or n.
     """
-    if not 0 <= beta_min < beta_max < np.inf:
+    beta_min, beta_max = as_number("beta_min", beta_min), as_number("beta_max", beta_max)
+    progress = as_flag("progress", progress)
+    if not 0 <= beta_min < beta_max:
         raise ValueError(f"a ladder needs 0 <= beta_min < beta_max, got {beta_min} and {beta_max}")
     if not isinstance(model, IsingModel):
-        raise ValueError(f"a ladder is made for one IsingModel, got {type(model).__name__}; take one realisation")
+        raise ValueError(f"model must be one IsingModel, got {type(model).__name__}; take one realisation")
     n = as_integer("n", n, 3)
     from scipy.special import erfcinv  # loaded here: it would double the time to import ising
 

@@ -11,11 +11,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .arguments import as_kind, refuse
 from .integers import as_integer
 from .kernels_adjacency import count_ends, fill_neighbor_bonds, fill_neighbors
 
 Dimension = int | Literal["mean_field"] | None
 Recipe = tuple[str, Mapping[str, Any]]
+MAX_SITES = 2**31 - 1  # sites are numbered in int32
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +71,14 @@ class Lattice:
     momentum: Momentum | None = field(default=None, repr=False)
     recipe: Recipe | None = field(default=None, repr=False)
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "n_sites", as_integer("n_sites", self.n_sites, 1))
+        as_kind("name", self.name, str, "'square(32)'")
+        if not isinstance(self.dimension, str | None):
+            as_integer("dimension", self.dimension, 1)
+        elif self.dimension not in ("mean_field", None):
+            refuse("dimension", "an integer >= 1, 'mean_field' or None", self.dimension)
+
     @cached_property
     def bonds(self) -> NDArray[np.int32]:
         """(n_bonds, 2) int32: the two sites of every bond, each bond once."""
@@ -109,6 +119,11 @@ class Lattice:
         return table
 
 
+def as_lattice(value: Any) -> Lattice:
+    """The argument `lattice` of a function, checked."""
+    return as_kind("lattice", value, Lattice, "ising.square(8)")
+
+
 def from_bonds(n_sites: int, bonds: ArrayLike, name: str = "graph", dimension: Dimension = None) -> Lattice:
     """Any simple graph, with the bonds in the order given.
 
@@ -131,9 +146,12 @@ def from_bonds(n_sites: int, bonds: ArrayLike, name: str = "graph", dimension: D
     >>> from_bonds(3, [(0, 1), (1, 2)]).neighbors.tolist()
     [[1, -1], [0, 2], [1, -1]]
     """
-    n_sites = as_integer("n_sites", n_sites, 1)
-    array = np.asarray(bonds)
-    if array.size == 0:
+    n_sites = as_integer("n_sites", n_sites, 1, MAX_SITES)
+    try:
+        array = np.asarray(bonds)
+    except Exception:  # ragged, or a foreign object, which may raise anything
+        refuse("bonds", "integers of shape (n_bonds, 2)", bonds)
+    if array.size == 0 and not isinstance(bonds, Mapping):
         array = np.empty((0, 2), dtype=np.int32)
     if array.ndim != 2 or array.shape[1] != 2 or not np.issubdtype(array.dtype, np.integer):
         raise ValueError(f"bonds must be integers of shape (n_bonds, 2), got {array.dtype} of shape {array.shape}")
@@ -159,8 +177,10 @@ def from_networkx(graph: Any) -> Lattice:
     ValueError
         A directed graph, a multigraph or self-loops.
     """
+    if not all(hasattr(graph, name) for name in ("is_directed", "is_multigraph", "nodes", "edges")):
+        refuse("graph", "a networkx.Graph", graph)
     if graph.is_directed() or graph.is_multigraph():
-        raise ValueError("from_networkx takes an undirected simple Graph; use nx.Graph(graph) to make one")
+        raise ValueError("graph must be an undirected simple Graph: use nx.Graph(graph) to make one")
     index = {node: i for i, node in enumerate(graph.nodes)}
     bonds = [(index[a], index[b]) for a, b in graph.edges]
     return from_bonds(len(index), bonds, name=graph.name or "networkx")

@@ -9,10 +9,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .arguments import as_choice, as_kind, as_number, as_numbers, as_spins
 from .flat import complete
 from .integers import as_integer
-from .lattice import Lattice, from_bonds
-from .streams import Purpose, generator
+from .lattice import Lattice, as_lattice, from_bonds
+from .streams import Purpose, check_seed, generator
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +45,8 @@ class IsingModel:
     attrs: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.lattice, Lattice):
-            raise ValueError(f"lattice must be a Lattice such as ising.square(8), got {self.lattice!r}")
+        as_lattice(self.lattice)
+        as_kind("name", self.name, str, "'ising'")
         object.__setattr__(self, "couplings", _per_item(self.couplings, "couplings", lambda: self.lattice.n_bonds))
         object.__setattr__(self, "fields", _per_item(self.fields, "fields", lambda: self.lattice.n_sites))
 
@@ -72,12 +73,9 @@ class IsingModel:
         >>> float(ising.ferromagnet(ising.square(4)).energy(np.ones(16)))
         -32.0
         """
-        s = np.asarray(spins)
+        s = as_spins("spins", spins)
         if s.shape[-1:] != (self.lattice.n_sites,):
             raise ValueError(f"spins must have shape (..., {self.lattice.n_sites}), got {s.shape}")
-        if not (np.abs(s) == 1).all():
-            raise ValueError("spins must be +1 or -1")
-        s = s.astype(np.float64)
         a, b = self.lattice.bonds.T
         bond_part = (self.couplings * s[..., a] * s[..., b]).sum(axis=-1)
         return -bond_part - (self.fields * s).sum(axis=-1)
@@ -100,12 +98,7 @@ class IsingModel:
 
 
 def _per_item(values: ArrayLike, name: str, count: Any) -> float | NDArray[np.float64]:
-    try:
-        array = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} must be a number or an array of numbers, got {values!r}") from None
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} must be finite, got {array[~np.isfinite(array)].ravel()[0]}")
+    array = as_numbers(name, values, empty=True)
     if array.ndim == 0:
         return float(array)
     if array.shape != (count(),):
@@ -119,6 +112,7 @@ def _per_item(values: ArrayLike, name: str, count: Any) -> float | NDArray[np.fl
 
 def ferromagnet(lattice: Lattice, J: float = 1.0, h: float = 0.0) -> IsingModel:
     """Uniform coupling J and field h (J < 0 is the antiferromagnet)."""
+    J, h = as_number("J", J), as_number("h", h)
     return IsingModel(lattice, J, h, name="ferromagnet" if J >= 0 else "antiferromagnet", attrs={"J": J, "h": h})
 
 
@@ -143,8 +137,9 @@ def edwards_anderson(
     ValueError
         An unknown distribution, or disorder < 1.
     """
-    if distribution not in ("bimodal", "gaussian"):
-        raise ValueError(f"distribution must be 'bimodal' or 'gaussian', got {distribution!r}")
+    as_choice("distribution", distribution, ("bimodal", "gaussian"))
+    as_lattice(lattice)
+    seed = check_seed(seed)
     disorder = as_integer("disorder", disorder, 1)
 
     models = tuple(realisation(lattice, seed, distribution, index) for index in range(disorder))
@@ -175,8 +170,8 @@ def hopfield(patterns: ArrayLike) -> IsingModel:
     patterns
         +-1, shape (n_patterns, n_sites).
     """
-    xi = np.asarray(patterns, dtype=np.float64)
-    if xi.ndim != 2 or not (np.abs(xi) == 1).all():
+    xi = as_spins("patterns", patterns)
+    if xi.ndim != 2:
         raise ValueError(f"patterns must be +-1 of shape (n_patterns, n_sites), got shape {xi.shape}")
     lattice = complete(xi.shape[1])
     couplings = (xi.T @ xi / xi.shape[1])[tuple(lattice.bonds.T)]
@@ -198,11 +193,9 @@ def from_matrix(couplings: ArrayLike, fields: ArrayLike = 0.0) -> IsingModel:
     ValueError
         Not square, not finite, asymmetric, or a nonzero diagonal.
     """
-    J = np.asarray(couplings, dtype=np.float64)
+    J = as_numbers("couplings", couplings)
     if J.ndim != 2 or J.shape[0] != J.shape[1]:
-        raise ValueError(f"a coupling matrix must be square, got shape {J.shape}")
-    if not np.isfinite(J).all():
-        raise ValueError("couplings must be finite; the matrix holds NaN or infinity")
+        raise ValueError(f"couplings must be a square matrix, got shape {J.shape}")
     if not np.array_equal(J, J.T):
         raise ValueError("the coupling matrix must be symmetric; use (J + J.T) / 2 if that is what you mean")
     if np.diagonal(J).any():

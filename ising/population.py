@@ -164,7 +164,7 @@ def population_annealing(
     (-20.0, {'run': 8, 'beta': 21})
     """
     steps = _check_betas(betas)
-    check_arguments(model, population=(population, 2), sweeps=(sweeps, 1), runs=(runs, 1))
+    check_arguments(model, progress, population=(population, 2), sweeps=(sweeps, 1), runs=(runs, 1))
     _check_memory(model, population)
     results = _empty_results(model, len(steps), population, runs)
     graph = _replica_graph(model)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .arguments import as_flag
 from .dataset import _provenance
 from .integers import as_integer
 from .model import IsingModel
@@ -16,10 +17,11 @@ from .schedule import Schedule
 Average = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
-def check_arguments(model: IsingModel, **counts: tuple[int, int]) -> None:
-    """One IsingModel, and integers not below their least value: name=(value, least)."""
+def check_arguments(model: IsingModel, progress: bool, **counts: tuple[int, int]) -> None:
+    """One IsingModel, a flag, and integers not below their least value: name=(value, least)."""
     if not isinstance(model, IsingModel):
         raise ValueError(f"model must be one IsingModel, got {type(model).__name__}")
+    as_flag("progress", progress)
     for name, (value, least) in counts.items():
         as_integer(name, value, least)
 

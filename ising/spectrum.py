@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .lattice import Lattice
+from .lattice import Lattice, as_lattice
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -49,7 +49,7 @@ def adjacency_norm(lattice: Lattice) -> float:
     >>> round(adjacency_norm(square(8)), 9)
     4.0
     """
-    if lattice.n_bonds == 0:
+    if as_lattice(lattice).n_bonds == 0:
         raise ValueError(f"the adjacency norm needs a lattice with bonds, {lattice.name!r} has none")
     return float(_largest(adjacency_matrix(lattice))[0])
 
@@ -166,7 +166,7 @@ def _connected(lattice: Lattice) -> csr_array:
     """The adjacency matrix of a lattice that is one piece of two or more sites."""
     from scipy.sparse.csgraph import connected_components
 
-    if lattice.n_sites < 2:
+    if as_lattice(lattice).n_sites < 2:
         raise ValueError(f"a second eigenvalue needs two or more sites, {lattice.name!r} has {lattice.n_sites}")
     matrix = adjacency_matrix(lattice)
     pieces = connected_components(matrix, directed=False, return_labels=False)

@@ -10,14 +10,13 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from . import kernels_wang_landau as kernels
 from .driver import run_on_threads
-from .exact._common import check_beta, dataset
 from .model import IsingModel
-from .runs import check_arguments, jackknife, provenance
+from .runs import check_arguments, provenance
 from .streams import Purpose, generator, states
 
 STREAM = 102  # second key word: separates these streams from those of `sample`
@@ -26,7 +25,6 @@ MAX_LEVELS = 10**7
 ATTEMPTS_PER_STEP = 10**6  # about 0.02 s, so that progress shows and Ctrl-C is answered
 MAX_MAGNITUDES = 64
 FEW_TRIPS = 4
-QUANTITIES = ("log_z", "energy", "specific_heat", "entropy")
 FORMULAS = {
     "log_g": "ln of the mean over runs of g(E); g normalised to sum_E g = 2^N in every run",
     "log_g_error": "standard error of g over runs / g",
@@ -134,7 +132,7 @@ def density_of_states(
     >>> dos.energy.values.tolist(), np.exp(dos.log_g[:3]).round().values.tolist()
     ([-18.0, -10.0, -6.0, -2.0, 2.0, 6.0], [2.0, 18.0, 48.0])
     """
-    check_arguments(model, sweeps=(sweeps, 2), runs=(runs, 1))
+    check_arguments(model, progress, sweeps=(sweeps, 2), runs=(runs, 1))
     unit, graph, n_levels = _integer_graph(model)
     results: Results = {
         "log_g_run": np.empty((runs, n_levels)),
@@ -247,52 +245,3 @@ def _warn_of_few_trips(data: xr.Dataset) -> None:
             FewRoundTripsWarning,
             stacklevel=3,
         )
-
-
-def thermodynamics_from(dos: xr.Dataset, beta: ArrayLike) -> xr.Dataset:
-    """Canonical averages Z = sum_E g(E) exp(-beta E) with errors from the runs.
-
-    Parameters
-    ----------
-    dos
-        Result of `density_of_states`.
-    beta
-        Inverse temperature(s) >= 0 in 1/J.
-
-    Returns
-    -------
-    xarray.Dataset
-        `log_z`, `energy`, `specific_heat`, `entropy` (beta), per site as in `ising.exact`, and the jackknife error
-        `X_error` of each. Levels that were not reached are missing from Z: at beta so large that they matter, the
-        averages are those of the range in the attributes of `dos`.
-
-    Raises
-    ------
-    ValueError
-        A beta that is negative or not finite.
-    """
-    betas = check_beta(beta)
-    log_g, level, n = dos.log_g.values, dos.energy.values, int(dos.n_sites)
-    ratio = np.exp(dos.log_g_run.values - log_g)  # (run, energy)
-
-    def averages(kept: NDArray[np.float64]) -> NDArray[np.float64]:
-        mixed = np.log(kept @ ratio / kept.sum(axis=1, keepdims=True)) + log_g  # (case, energy)
-        points = [_canonical(mixed, level, b, n) for b in betas]
-        return np.stack(points, axis=-1)  # (case, quantity, beta)
-
-    mean, error = jackknife(averages, len(ratio))
-    data = dataset(betas, dict(zip(QUANTITIES, mean)), n)
-    errors = {f"{name}_error": ("beta", value) for name, value in zip(QUANTITIES, error)}
-    return data.assign(errors).assign_attrs(dos.attrs)
-
-
-def _canonical(
-    log_g: NDArray[np.float64], energy: NDArray[np.float64], beta: float, n_sites: int
-) -> NDArray[np.float64]:
-    """Ln Z, <H>, beta^2 var H and the entropy, per site, of every row of log_g (case, energy) -> (case, quantity)."""
-    log_weight = log_g - beta * energy
-    log_z = logsumexp(log_weight, axis=1)
-    p = np.exp(log_weight - log_z[:, None])
-    mean = p @ energy
-    heat = beta**2 * (p * (energy - mean[:, None]) ** 2).sum(axis=1)
-    return np.stack([log_z, mean, heat, log_z + beta * mean], axis=-1) / n_sites

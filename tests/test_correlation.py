@@ -131,7 +131,7 @@ def test_refusals():
     lattice, spins = ising.chain(8), np.ones((3, 8))
     for arguments, message in [
         ({"spins": np.ones((3, 7))}, "a dimension site of 8"),
-        ({"spins": np.zeros((3, 8))}, r"\+1 or -1"),
+        ({"spins": np.zeros((3, 8))}, r"\+1 and -1"),
         ({"spins": np.ones((1, 1, 1, 1, 8))}, "1 to 4 axes"),
         ({"spins": spins, "sites": np.zeros(8, bool)}, "at least one site"),
         ({"spins": spins, "sites": [8]}, r"numbers in \[0, 8\)"),

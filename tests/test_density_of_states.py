@@ -10,7 +10,8 @@ from statistics_of_chains import joint_p
 import ising
 from ising import kernels_wang_landau as kernels
 from ising import wang_landau
-from ising.wang_landau import FewRoundTripsWarning, Walker, density_of_states, thermodynamics_from
+from ising.canonical import thermodynamics_from
+from ising.wang_landau import FewRoundTripsWarning, Walker, density_of_states
 
 SQUARE = ising.square(4)
 HALF = [2, 32, 64, 424, 1728, 6688, 13568]

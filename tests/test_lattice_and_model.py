@@ -108,7 +108,7 @@ BAD = {
     "diagonal": (lambda: ising.from_matrix([[1, 1], [1, 0]]), "diagonal"),
     "patterns": (lambda: ising.hopfield([[1, 0]]), "patterns"),
     "distribution": (lambda: ising.edwards_anderson(ising.chain(3), 1, "uniform"), "bimodal"),
-    "spins": (lambda: ising.ferromagnet(ising.chain(3)).energy([1, 0, 1]), r"\+1 or -1"),
+    "spins": (lambda: ising.ferromagnet(ising.chain(3)).energy([1, 0, 1]), r"\+1 and -1"),
     "sites": (lambda: ising.ferromagnet(ising.chain(3)).energy([1, 1]), "shape"),
     "seed": (lambda: ising.edwards_anderson(ising.chain(3), -1), "seed"),
 }

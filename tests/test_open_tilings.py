@@ -194,15 +194,15 @@ def test_rim_distance_labels_bulk_and_boundary():
         ((3, 6, 3), "Euclidean"),
         ((3, 5, 3), "spherical"),
         ((2, 9, 3), ">= 3"),
-        ((7.0, 3, 3), "integers"),
+        ((7.0, 3, 3), "p must be an integer"),
         ((7, 3, 0), "layers must be an integer >= 1"),
         ((7, 3, 2.5), "layers must be an integer"),
         ((7, 3, True), "layers must be an integer"),
-        ((7, 3, 3, "face"), "center must be 'site' or 'cell'"),
+        ((7, 3, 3, "face"), "center must be one of 'site', 'cell'"),
         ((7, 3, 60), "at most layers=43"),
         ((3, 7, 10**9), r"more than 2\^31"),
         ((8, 8, 11, "cell"), r"more than 2\^31"),
-        ((3, 2**31, 1), r"below 2\^31"),
+        ((3, 2**31, 1), "at most 2147483647"),
     ],
 )
 def test_refusals(arguments, message):

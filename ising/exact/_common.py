@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
+
+from ..arguments import as_numbers
 
 FORMULAS = {
     "log_z": "ln Z / N",
@@ -22,32 +22,17 @@ FORMULAS = {
 
 def check_beta(beta: ArrayLike) -> NDArray[np.float64]:
     """Betas as a checked (n,) array, n >= 1; zero is allowed."""
-    try:
-        betas = np.atleast_1d(np.asarray(beta, dtype=np.float64))
-    except (TypeError, ValueError):
-        raise ValueError(f"beta must be a number or a non-empty list of numbers, got {beta!r}") from None
-    if betas.ndim != 1 or betas.size == 0:
+    betas = np.atleast_1d(as_numbers("beta", beta))
+    if betas.ndim != 1:
         raise ValueError(f"beta must be a number or a non-empty list of numbers, got shape {betas.shape}")
-    bad = betas[~np.isfinite(betas) | (betas < 0)]
-    if bad.size:
-        raise ValueError(f"beta must be finite and >= 0, got {bad[0]}; use J < 0 for an antiferromagnet")
+    if (betas < 0).any():
+        raise ValueError(f"beta must be finite and >= 0, got {betas.min()}; use J < 0 for an antiferromagnet")
     return betas
 
 
 def shaped_like(beta: ArrayLike, values: NDArray[np.float64]) -> float | NDArray[np.float64]:
     """Values (n,) as they are, or their only one as a float where beta was a number."""
     return float(values[0]) if np.ndim(beta) == 0 else values
-
-
-def check_finite(name: str, value: Any) -> float:
-    """A finite float."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} must be a finite number, got {value!r}") from None
-    if not np.isfinite(number):
-        raise ValueError(f"{name} must be a finite number, got {number}")
-    return number
 
 
 def dataset(betas: NDArray[np.float64], values: dict[str, NDArray[np.float64]], n_sites: float) -> xr.Dataset:

@@ -73,6 +73,7 @@ def bethe_energy(degree: int, beta: ArrayLike) -> float | Array:
     >>> round(bethe_energy(4, 0.3), 6)
     -0.582625
     """
+    degree = as_integer("degree", degree, 3)
     m2 = np.tanh((degree - 1) * _branch_fields(degree, beta)) ** 2
     t = np.tanh(check_beta(beta))
     energy = -degree / 2 * (t + m2) / (1 + t * m2)

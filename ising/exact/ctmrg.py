@@ -26,6 +26,7 @@ from .bethe import bethe_critical_beta
 from .onsager import SQUARE_CRITICAL_BETA
 
 Array = NDArray[np.float64]
+MOST_STATES = 1_000
 MAX_STEPS = 20_000
 SETTLED = 4e-15  # change per step of the magnetization and of the bond correlation
 TILT = 1e-6  # its square, the error by the nonlinearity, is as small as the rounding error over it
@@ -101,7 +102,7 @@ def ctmrg(p: int, beta: float, bond_dimension: int = 8) -> BulkState:
     >>> round(state.magnetization, 8), round(state.energy, 8)
     (0.7100847, -1.28798223)
     """
-    p, keep = as_integer("p", p, 4), as_integer("bond_dimension", bond_dimension, 1)
+    p, keep = as_integer("p", p, 4), as_integer("bond_dimension", bond_dimension, 1, MOST_STATES)
     (beta,) = check_beta([beta]).tolist()
     critical = ctmrg_critical_beta(p)
     distance = beta / critical - 1
@@ -119,7 +120,6 @@ def ctmrg(p: int, beta: float, bond_dimension: int = 8) -> BulkState:
     return BulkState(p, beta, keep, magnetization, correlation, 0.0 - 2 * correlation, discarded, steps)
 
 
-@lru_cache
 def ctmrg_critical_beta(p: int, bond_dimension: int = 8) -> float:
     """Critical beta of the wired transition of {p,4}, where the magnetization deep inside sets in.
 
@@ -139,7 +139,11 @@ def ctmrg_critical_beta(p: int, bond_dimension: int = 8) -> float:
     >>> round(1 / ctmrg_critical_beta(5), 8), round(1 / ctmrg_critical_beta(6), 8)
     (2.79907784, 2.8604757)
     """
-    p, keep = as_integer("p", p, 4), as_integer("bond_dimension", bond_dimension, 2)
+    return _critical_beta(as_integer("p", p, 4), as_integer("bond_dimension", bond_dimension, 2, MOST_STATES))
+
+
+@lru_cache
+def _critical_beta(p: int, keep: int) -> float:
     if p == 4:
         return SQUARE_CRITICAL_BETA
     tree = bethe_critical_beta(4)

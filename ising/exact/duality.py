@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..arguments import as_numbers
 from ._common import check_beta, shaped_like
 
 
@@ -68,7 +69,7 @@ def dual_bond_correlation(beta: ArrayLike, bond_correlation: ArrayLike) -> float
     >>> round(dual_bond_correlation(SQUARE_CRITICAL_BETA, 0.5**0.5), 12)  # self-dual: 1 / sqrt 2
     0.707106781187
     """
-    betas, other = _positive(beta), np.atleast_1d(np.asarray(bond_correlation, dtype=np.float64))
+    betas, other = _positive(beta), np.atleast_1d(as_numbers("bond_correlation", bond_correlation))
     if other.shape != betas.shape or not (np.abs(other) <= 1).all():
         raise ValueError(f"bond_correlation must be from -1 to 1, one for every beta, got {bond_correlation!r}")
     value = 1 / np.tanh(2 * betas) - other / np.sinh(2 * betas)

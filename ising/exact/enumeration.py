@@ -9,6 +9,7 @@ import xarray as xr
 from numba import njit
 from numpy.typing import ArrayLike
 
+from ..arguments import as_kind
 from ..model import IsingModel
 from ._common import check_beta, dataset, magnetic
 
@@ -33,10 +34,10 @@ def enumerate_model(model: IsingModel, beta: ArrayLike) -> xr.Dataset:
     ValueError
         Too many sites, or a beta that is negative or not finite.
     """
-    lattice = model.lattice
+    lattice = as_kind("model", model, IsingModel, "ising.ferromagnet(ising.square(4))").lattice
     n = lattice.n_sites
     if n > MAX_ENUMERATION:
-        raise ValueError(f"enumeration takes at most {MAX_ENUMERATION} sites, got {n}")
+        raise ValueError(f"model must have at most {MAX_ENUMERATION} sites to be enumerated, got {n}")
     betas = check_beta(beta)
     couplings = np.broadcast_to(model.couplings, lattice.n_bonds).astype(np.float64)
     fields = np.broadcast_to(model.fields, n).astype(np.float64)

@@ -8,8 +8,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
+from ..arguments import as_number
 from ..integers import as_integer
-from ._common import check_beta, check_finite, dataset
+from ._common import check_beta, dataset
 
 Jet = tuple[float, float, float]  # a function of beta with its two derivatives
 
@@ -50,7 +51,7 @@ def ring(n: int, beta: ArrayLike, J: float = 1.0, h: float = 0.0) -> xr.Dataset:
     """
     n = as_integer("n", n, 3)
     betas = check_beta(beta)
-    J, h = check_finite("J", J), abs(check_finite("h", h))
+    J, h = as_number("J", J), abs(as_number("h", h))
     log_z, first, second = np.array([_log_z(n, float(b), J, h) for b in betas]).T
     values = {"log_z": log_z / n, "energy": 0.0 - first / n, "specific_heat": betas * (betas * second) / n}
     return dataset(betas, values, n)

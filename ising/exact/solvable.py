@@ -9,9 +9,11 @@ import xarray as xr
 from numpy.typing import ArrayLike
 from scipy.special import gammaln, logsumexp
 
+from ..arguments import as_number
 from ..integers import as_integer
-from ._common import check_beta, check_finite, dataset, magnetic
+from ._common import check_beta, dataset, magnetic
 
+MOST_STATES = 10**7  # of the sum over the magnetization
 TRIANGULAR_CRITICAL_BETA = log(3) / 4
 HONEYCOMB_CRITICAL_BETA = log(2 + sqrt(3)) / 2
 
@@ -31,7 +33,7 @@ def curie_weiss(n: int, beta: ArrayLike) -> xr.Dataset:
     >>> round(curie_weiss(1024, 1.0).binder.item(), 5)
     0.28129
     """
-    n = as_integer("n", n, 2)
+    n = as_integer("n", n, 2, MOST_STATES)
     betas = check_beta(beta)
     up = np.arange(n + 1)
     M = 2.0 * up - n
@@ -59,9 +61,7 @@ def random_energy_model(n: int, beta: ArrayLike, sigma: float = 1.0) -> xr.Datas
     x = beta sigma, x_c = sqrt(2 ln n). Below x_c: ln Z = ln n + x^2/2, <E> = -sigma x, C = x^2, S = ln n - x^2/2;
     above: ln Z = x x_c, <E> = -sigma x_c, C = S = 0, <Y2> = 1 - x_c / x. Totals, not per site.
     """
-    n, sigma = as_integer("n", n, 2), check_finite("sigma", sigma)
-    if sigma <= 0:
-        raise ValueError(f"sigma must be > 0, got {sigma}")
+    n, sigma = as_integer("n", n, 2), as_number("sigma", sigma, above=0)
     betas = check_beta(beta)
     x, x_c = betas * sigma, sqrt(2 * log(n))
     below, hot = x < x_c, np.minimum(x, x_c)

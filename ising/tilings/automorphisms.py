@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..integers import as_integer
-from ..lattice import Lattice
+from ..lattice import Lattice, as_lattice
 from .catalog import find_name
 from .darts import Darts, Quotient
 from .kernels_maps import extends, mark_automorphisms
@@ -50,8 +50,8 @@ def automorphisms(lattice: Lattice, count: int, seed: int = 0) -> NDArray[np.int
     ((1000, 24), 24)
     """
     count, seed = as_integer("count", count, 1), as_integer("seed", seed, 0)
-    if not {"p", "q", "surface"} <= lattice.attrs.keys():
-        raise ValueError(f"automorphisms are known of lattices from closed_hyperbolic, got {lattice.name!r}")
+    if not {"p", "q", "surface"} <= as_lattice(lattice).attrs.keys():
+        raise ValueError(f"lattice must be from closed_hyperbolic to have known automorphisms, got {lattice.name!r}")
     quotient = find_name(lattice.attrs["p"], lattice.attrs["q"], lattice.attrs["surface"])
     darts, targets = _darts_and_targets(quotient)
     vertex, corners = orbits(darts.z, quotient.q, "vertices")

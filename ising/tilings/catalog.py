@@ -59,7 +59,7 @@ def find_size(p: int, q: int, n_sites: int) -> Quotient:
     """The map of largest injectivity radius of a size; a size without one is a ValueError with the nearest sizes."""
     if maps := catalog(p, q, n_sites).get(n_sites):
         return best(maps)
-    raise ValueError(f"no closed {{{p},{q}}} map with {n_sites} sites is known; {nearest_sizes(p, q, n_sites)}")
+    raise ValueError(f"no closed {{{p},{q}}} map with n_sites={n_sites} is known; {nearest_sizes(p, q, n_sites)}")
 
 
 def find_name(p: int, q: int, surface: str) -> Quotient:

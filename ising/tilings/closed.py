@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import warnings
 from itertools import accumulate, islice
-from numbers import Integral
 from types import MappingProxyType
 
+from ..arguments import as_flag
+from ..integers import as_integer
 from ..lattice import Lattice
 from .catalog import MAX_SITES, catalog, find_name, find_size, nearest_sizes, quotients, simple_sizes
 from .darts import Quotient
@@ -64,7 +65,8 @@ def closed_hyperbolic(
     >>> lattice.n_sites, lattice.n_bonds, lattice.attrs["genus"]
     (24, 84, 3)
     """
-    check_hyperbolic(p, q)
+    p, q = check_hyperbolic(p, q)
+    allow_small_radius = as_flag("allow_small_radius", allow_small_radius)
     if (n_sites is None) == (surface is None):
         raise ValueError(f"give exactly one of n_sites and surface, got n_sites={n_sites!r}, surface={surface!r}")
     quotient = find_name(p, q, surface) if surface is not None else find_size(p, q, _checked_size(n_sites))
@@ -96,7 +98,7 @@ def available_sizes(p: int, q: int, n_max: int = 10_000) -> list[int]:
     >>> available_sizes(7, 3, 300)
     [56, 112, 168, 224]
     """
-    check_hyperbolic(p, q)
+    p, q = check_hyperbolic(p, q)
     maps = catalog(p, q, _checked_size(n_max, "n_max"))
     return list(simple_sizes(maps, maps))
 
@@ -140,6 +142,4 @@ def radius_objection(quotient: Quotient) -> str | None:
 
 
 def _checked_size(value: object, name: str = "n_sites") -> int:
-    if not isinstance(value, Integral) or isinstance(value, bool) or not 1 <= int(value) <= MAX_SITES:
-        raise ValueError(f"{name} must be an integer from 1 to {MAX_SITES}, got {value!r}")
-    return int(value)
+    return as_integer(name, value, 1, MAX_SITES)

@@ -13,6 +13,7 @@ from math import pi, tanh
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..arguments import as_number, refuse
 from ..integers import as_integer
 from .growth import check_hyperbolic, edge_length
 
@@ -71,9 +72,11 @@ def moebius(z: ArrayLike, a: complex, theta: float = 0.0) -> NDArray[np.complex1
     >>> moebius([0.0, 0.5, 0.5j], 0.5).round(3).tolist()
     [(0.5+0j), (0.8+0j), (0.588+0.353j)]
     """
-    image, points = _inside(a), _complex(z)
+    image, points, theta = _inside("a", a), _complex("z", z), as_number("theta", theta)
+    if image.ndim:
+        raise ValueError(f"a must be one complex number, got shape {image.shape}")
     if not (np.abs(points) <= RIM).all():
-        raise ValueError(f"points must lie in the closed unit disk, got |z| up to {np.abs(points).max()}")
+        raise ValueError(f"z must lie in the closed unit disk, got |z| up to {np.abs(points).max()}")
     turned = np.exp(1j * theta) * points
     return np.asarray((turned + image) / (1 + np.conj(image) * turned))
 
@@ -89,7 +92,7 @@ def distance(z: ArrayLike, w: ArrayLike) -> NDArray[np.float64]:
     ValueError
         Points on the rim or outside, NaN, or real pairs.
     """
-    z, w = _inside(z), _inside(w)
+    z, w = _pair(z, w)
     gaps = (1 - np.abs(z)) * (1 + np.abs(z)) * (1 - np.abs(w)) * (1 + np.abs(w))
     return np.asarray(2 * np.arcsinh(np.abs(z - w) / np.sqrt(gaps)))
 
@@ -102,7 +105,8 @@ def geodesic(z: ArrayLike, w: ArrayLike, n_points: int = 16) -> NDArray[np.compl
     ValueError
         Points on the rim or outside, NaN, or real pairs.
     """
-    z, w = _inside(z)[..., None], _inside(w)[..., None]
+    n_points = as_integer("n_points", n_points, 2)
+    z, w = (points[..., None] for points in _pair(z, w))
     seen = (w - z) / (1 - np.conj(z) * w)  # w as seen from z at the origin, where geodesics are straight
     length = np.abs(seen)
     direction = np.divide(seen, length, out=np.zeros_like(seen), where=length > 0)
@@ -130,23 +134,39 @@ def translation(p: int, q: int, k: int = 0) -> tuple[complex, float]:
     ValueError
         {p,q} is not hyperbolic, or k no integer.
     """
-    check_hyperbolic(p, q)
+    p, q = check_hyperbolic(p, q)
     k = as_integer("k", k) % q
     return tanh(edge_length(p, q) / 2) * exp(2j * pi * k / q), pi / q if q % 2 else 0.0
 
 
-def _inside(z: ArrayLike) -> NDArray[np.complex128]:
-    points = _complex(z)
+def _pair(z: ArrayLike, w: ArrayLike) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
+    first, second = _inside("z", z), _inside("w", w)
+    try:
+        np.broadcast_shapes(first.shape, second.shape)
+    except ValueError:
+        raise ValueError(f"z and w must broadcast, got shapes {first.shape} and {second.shape}") from None
+    return first, second
+
+
+def _inside(name: str, z: ArrayLike) -> NDArray[np.complex128]:
+    points = _complex(name, z)
     if not (np.abs(points) < 1).all():
-        raise ValueError(f"points must lie inside the unit disk, got |z| up to {np.abs(points).max()}")
+        raise ValueError(f"{name} must lie inside the unit disk, got |{name}| up to {np.abs(points).max()}")
     return points
 
 
-def _complex(z: ArrayLike) -> NDArray[np.complex128]:
-    points = np.asarray(z)
+def _complex(name: str, z: ArrayLike) -> NDArray[np.complex128]:
+    try:
+        points = np.asarray(z)
+    except Exception:  # ragged, or a foreign object, which may raise anything
+        refuse(name, "complex numbers", z)
     if points.shape[-1:] == (2,) and not np.iscomplexobj(points):
         raise ValueError(
-            f"points are complex numbers, got real ones of shape {points.shape}, which could be coordinates: "
+            f"{name} must hold complex numbers, got real ones of shape {points.shape}, which could be coordinates: "
             "take lattice.positions.z, or x + 1j * y"
         )
+    if points.dtype.kind not in "iufc" or points.size == 0 or isinstance(z, np.ma.MaskedArray):
+        refuse(name, "complex numbers", z)
+    if not np.isfinite(points).all():
+        refuse(name, "finite", points[~np.isfinite(points)].flat[0])
     return points.astype(np.complex128)

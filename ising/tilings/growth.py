@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from math import acosh, cos, pi, sin
-from numbers import Integral
 
 import numpy as np
 
+from ..integers import as_integer
 
-def check_hyperbolic(p: int, q: int) -> None:
-    """Refuse Euclidean, spherical and impossible {p,q} with a ValueError that says which it is."""
-    if not (isinstance(p, Integral) and isinstance(q, Integral)) or p < 3 or q < 3:
-        raise ValueError(f"p and q must be integers >= 3, got p={p!r}, q={q!r}")
+MAX_SIDES = 2**31 - 1
+MOST_TERMS = 1_000  # of the growth series, whose length is p
+
+
+def check_hyperbolic(p: int, q: int) -> tuple[int, int]:
+    """P and q as Python integers; a ValueError for Euclidean, spherical and impossible {p,q} says which it is."""
+    p, q = as_integer("p", p, 3, MAX_SIDES), as_integer("q", q, 3, MAX_SIDES)
     excess = (p - 2) * (q - 2) - 4
     if excess <= 0:
         kind = "Euclidean (see square, triangular, honeycomb)" if excess == 0 else "spherical (a finite polyhedron)"
         raise ValueError(f"{{{p},{q}}} is {kind}: a hyperbolic lattice needs (p-2)(q-2) > 4, got {excess + 4}")
+    return p, q
 
 
 def sphere_sizes(p: int, q: int) -> Iterator[int]:
@@ -35,7 +39,8 @@ def sphere_sizes(p: int, q: int) -> Iterator[int]:
     ValueError
         {p,q} is not hyperbolic.
     """
-    check_hyperbolic(p, q)
+    p, q = check_hyperbolic(p, q)
+    as_integer("p", p, 3, MOST_TERMS)
     return _quotient_of_series(*_growth_series(p, q))
 
 
@@ -90,7 +95,8 @@ def growth_rate(p: int, q: int) -> float:
     >>> round(growth_rate(3, 7), 6), round(growth_rate(7, 3), 6)
     (2.618034, 1.55603)
     """
-    check_hyperbolic(p, q)
+    p, q = check_hyperbolic(p, q)
+    as_integer("p", p, 3, MOST_TERMS)
     return float(np.abs(np.roots(_growth_series(p, q)[1])).max())
 
 
@@ -102,7 +108,7 @@ def edge_length(p: int, q: int) -> float:
     ValueError
         {p,q} is not hyperbolic.
     """
-    check_hyperbolic(p, q)
+    p, q = check_hyperbolic(p, q)
     return 2 * acosh(cos(pi / p) / sin(pi / q))
 
 
@@ -114,5 +120,5 @@ def area_per_site(p: int, q: int) -> float:
     ValueError
         {p,q} is not hyperbolic.
     """
-    check_hyperbolic(p, q)
+    p, q = check_hyperbolic(p, q)
     return 2 * pi * (q / 2 - q / p - 1)

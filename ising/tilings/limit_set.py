@@ -12,11 +12,13 @@ from math import cos, cosh, pi, tan
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..arguments import as_number, as_numbers
 from ..integers import as_integer
 from .growth import check_hyperbolic
 
 Array = NDArray[np.float64]
 NODES = 64
+MAX_RADIUS = 700.0  # cosh stays a double
 
 
 def tiling_dimension(p: int, q: int) -> float:
@@ -93,6 +95,7 @@ def funnel_distances(n: int, opening: float, radius: float) -> Array:
     [0.0, 2.634, 2.634, 2.634]
     """
     n, opening = _check_funnels(n, opening)
+    radius = as_number("radius", radius, least=0, most=MAX_RADIUS)
     angles = 2 * pi * np.arange(n) / n
     # the geodesic's unit normal: <e, e> = 1 with <X, Y> = X1 Y1 + X2 Y2 - X0 Y0
     normals = np.stack([np.full(n, 1 / tan(opening / 2)), np.cos(angles), np.sin(angles)], axis=1)
@@ -131,7 +134,7 @@ def orbital_dimension(distances: ArrayLike, radius: float) -> float:
     >>> round(orbital_dimension(funnel_distances(3, pi / 3, 40.0), 40.0), 2)  # 0.2955 in truth
     0.28
     """
-    r = np.asarray(distances, dtype=np.float64)
+    r, radius = as_numbers("distances", distances, least=0), as_number("radius", radius, above=0)
     near, far = np.count_nonzero(r <= radius / 2), np.count_nonzero(r <= radius)
     if near == 0:
         raise ValueError(f"no point within radius / 2 = {radius / 2:g}; count up to a larger radius")
@@ -139,10 +142,10 @@ def orbital_dimension(distances: ArrayLike, radius: float) -> float:
 
 
 def _check_funnels(n: int, opening: float) -> tuple[int, float]:
-    n = as_integer("n", n, 3)
+    n, opening = as_integer("n", n, 3), as_number("opening", opening)
     if not 0 < opening < 2 * pi / n:
         raise ValueError(f"opening must be between 0 and 2 pi / {n} = {2 * pi / n:.6f} radians, got {opening}")
-    return n, float(opening)
+    return n, opening
 
 
 def _reflect(points: Array, normal: Array) -> Array:

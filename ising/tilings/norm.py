@@ -8,16 +8,17 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from ..integers import as_integer
 from .cone_types import Word, around, gap_over, next_ring, windows
 from .growth import check_hyperbolic
 
 Array = NDArray[np.float64]
 Neighbor = tuple[int, Word]  # how many rings up, and its type
+MOST_SIDES = 100  # the number of types grows with p and q
 REACH = 3  # a site's type: the sites up to so far to either side in its ring
 CENTER: Word = ()
 
 
-@lru_cache
 def norm_bounds(p: int, q: int) -> tuple[float, float]:
     """A lower and an upper bound on the norm of A, the largest value of its spectrum, on the infinite {p,q} lattice.
 
@@ -52,7 +53,12 @@ def norm_bounds(p: int, q: int) -> tuple[float, float]:
     >>> [round(bound, 3) for bound in norm_bounds(3, 7)]
     [6.509, 6.513]
     """
-    check_hyperbolic(p, q)
+    p, q = check_hyperbolic(p, q)
+    return _bounds(as_integer("p", p, 3, MOST_SIDES), as_integer("q", q, 3, MOST_SIDES))
+
+
+@lru_cache
+def _bounds(p: int, q: int) -> tuple[float, float]:
     return max(_lower(p, q), 2 * sqrt(q - 1)), _upper(p, q)
 
 

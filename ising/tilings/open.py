@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arguments import as_choice, as_flag
 from ..integers import as_integer
 from ..lattice import Lattice
 from .disk import Positions
@@ -109,10 +110,10 @@ def hyperbolic(
     >>> lattice.n_sites, np.bincount(lattice.layer).tolist(), lattice.coordinates[1].round(4).tolist()
     (40, [1, 3, 6, 12, 18], [0.2758, 0.0])
     """
-    check_hyperbolic(p, q)
+    p, q = check_hyperbolic(p, q)
     layers = as_integer("layers", layers, 1)
-    if center not in ("site", "cell"):
-        raise ValueError(f"center must be 'site' or 'cell', got {center!r}")
+    as_choice("center", center, ("site", "cell"))
+    trim = as_flag("trim", trim)
     sizes = _layer_sizes(int(p), int(q), layers, center)
     build_patch = cache(lambda: grow(int(p), int(q), sizes))
     kept = _corners(build_patch(), layers) if trim else None

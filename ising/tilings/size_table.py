@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from tqdm.auto import tqdm
 
+from ..arguments import as_flag
 from .catalog import best, catalog, is_simple
 from .closed import available_sizes, map_lattice, radius_objection
 
@@ -67,6 +68,7 @@ def map_table(p: int, q: int, n_max: int = 10_000, progress: bool = False) -> li
     """
     from ..spectrum import second_eigenvalue
 
+    as_flag("progress", progress)
     rows = []
     for size in tqdm(available_sizes(p, q, n_max), disable=not progress, desc="maps", leave=False):
         same_size = catalog(p, q, n_max)[size]
