@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import fft
 
+from .arguments import LARGEST, as_choice, as_numbers
 from .notices import warn
 
 Array = NDArray[np.float64]
@@ -95,8 +96,7 @@ def autocorrelation_time(series: ArrayLike, window: str = "sokal") -> Autocorrel
     >>> abs(found.tau - 1) < 3 * found.tau_error, found.trusted
     (True, True)
     """
-    if window not in WINDOWS:
-        raise ValueError(f"window must be one of {', '.join(WINDOWS)}, got {window!r}")
+    as_choice("window", window, WINDOWS)
     chains = _chains(series)
     rho, cut, tau = _windowed(chains, WINDOWS[window])
     n = chains.size
@@ -150,7 +150,8 @@ def effective_sample_size(series: ArrayLike) -> float:
     series
         (draw,) or (chain, draw).
     """
-    return np.size(series) / integrated_autocorrelation_time(series)
+    chains = _chains(series)
+    return chains.size / _windowed(chains, _sokal_window)[2]
 
 
 def autocovariance(chains: Array, n_lags: int | None = None) -> Array:
@@ -193,11 +194,9 @@ def autocovariance(chains: Array, n_lags: int | None = None) -> Array:
 
 
 def _chains(series: ArrayLike) -> Array:
-    chains = np.atleast_2d(np.asarray(series, dtype=np.float64))
-    if chains.ndim != 2 or chains.size == 0:
-        raise ValueError(f"series must have shape (draw,) or (chain, draw) and not be empty, got {np.shape(series)}")
-    if not np.isfinite(chains).all():
-        raise ValueError("series must be finite, got NaN or infinity")
+    chains = np.atleast_2d(as_numbers("series", series, -LARGEST, most=LARGEST))
+    if chains.ndim != 2:
+        raise ValueError(f"series must have shape (draw,) or (chain, draw), got {chains.shape}")
     return chains
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import xarray as xr
 
+from .arguments import as_choice, as_integer
 from .measurement import Data, divide, jackknifed, measure
 from .moments import bootstrap_blocks, bootstrap_realisations
 from .resampling import jackknife_covariance
@@ -46,9 +47,8 @@ def bootstrap(data: xr.Dataset, quantity: str, replicas: int = 1000, seed: int =
     ValueError
         If the quantity is unknown, the data lacks what it needs, or there are too few replicas.
     """
-    if replicas < 100:
-        raise ValueError(f"replicas must be at least 100, got {replicas}")
-    rng = np.random.default_rng(seed)
+    replicas, rng = as_integer("replicas", replicas, 100), np.random.default_rng(as_integer("seed", seed, 0))
+    as_choice("quantity", quantity, QUANTITIES)
     blocks = divide(data)
     run = jackknifed(data, blocks)
     several = len(next(iter(blocks.means.values()))) > 1
@@ -93,6 +93,7 @@ def covariance(data: Data, quantity: str) -> xr.DataArray:
     ValueError
         As `summarize`, or if the quantity is unknown or the data lacks what it needs.
     """
+    as_choice("quantity", quantity, QUANTITIES)
     runs = measure(data)
     sizes = [len(run.beta) for run in runs]
     matrix, values = np.zeros((sum(sizes), sum(sizes))), []

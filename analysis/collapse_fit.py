@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import chdtrc
 from threadpoolctl import threadpool_limits
 
+from .arguments import as_choice, as_flag, as_integer, as_number
 from .collapse_methods import METHODS
 from .collapse_problem import Collapse, Problem
 from .crossing import DIMENSIONLESS, cross_extremes
@@ -140,7 +141,12 @@ def fit_collapse(
     J. Houdayer and A. K. Hartmann, Phys. Rev. B 70, 014418 (2004); K. Harada, Phys. Rev. E 84, 056704 (2011) and 92,
     012106 (2015). Unlike there, ln Q is what the process describes, and there is no noise beyond the errors.
     """
-    _check(method, corrections, resamples)
+    _check(method, as_flag("corrections", corrections), as_integer("resamples", resamples, 20))
+    as_choice("quantity", quantity, QUANTITIES)
+    beta_c = None if beta_c is None else as_number("beta_c", beta_c, above=0)
+    nu = None if nu is None else as_number("nu", nu, above=0)
+    exponent = None if exponent is None else as_number("exponent", exponent)
+    seed = as_integer("seed", seed, 0)
     law = law_of(data, dimension)
     runs = measure_sizes(data, smallest)
     _check_sizes(runs, corrections)
@@ -171,12 +177,9 @@ def _warn(fit: CollapseFit) -> None:
 
 
 def _check(method: str, corrections: bool, resamples: int) -> None:
-    if method not in METHODS:
-        raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
+    as_choice("method", method, METHODS)
     if corrections and method != "gaussian_process":
         raise ValueError(f"corrections need method='gaussian_process', got {method!r}")
-    if resamples < 20:
-        raise ValueError(f"resamples must be 20 or more, got {resamples}: fewer give no error worth the name")
 
 
 def _check_sizes(runs: list[Measurement], corrections: bool) -> None:

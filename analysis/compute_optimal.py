@@ -8,9 +8,12 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
+from .arguments import as_numbers
 from .language_scaling import FLOPS, Array, fit_to_dataset, positive_columns
 
 FEWEST_PER_SLICE = 4
+
+LARGEST_LOG = 100 * np.log(10)
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class PowerLaw:
 
     def at(self, x: ArrayLike) -> Array:
         """The law at x."""
-        return np.asarray(self.amplitude * np.asarray(x, dtype=np.float64) ** self.exponent)
+        return np.asarray(self.amplitude * as_numbers("x", x, above=0) ** self.exponent)
 
     def to_dataset(self) -> xr.Dataset:
         """All numbers as scalar variables."""
@@ -64,12 +67,16 @@ def fit_power_law(x: ArrayLike, y: ArrayLike, y_error: ArrayLike | None = None) 
     (1.0, 2.0)
     """
     x_values, y_values = positive_columns(x=x, y=y)
+    if max(np.abs(np.log(x_values)).max(), np.abs(np.log(y_values)).max()) > LARGEST_LOG:
+        raise ValueError("x and y must lie between 1e-100 and 1e100: choose other units")
     if len(np.unique(x_values)) < 3:
         raise ValueError(f"a power law with errors needs at least 3 different x, got {len(np.unique(x_values))}")
     relative = np.ones_like(y_values)
     if y_error is not None:
         y_values, errors = positive_columns(y=y, y_error=y_error)
         relative = errors / y_values
+        if not (relative.min() > 1e-100 and relative.max() < 1e100):
+            raise ValueError("y_error must be between 1e-100 and 1e100 of y, got errors beyond")
     center = np.average(np.log(x_values), weights=relative**-2)
     design = np.stack([np.ones_like(x_values), np.log(x_values) - center], axis=1) / relative[:, np.newaxis]
     covariance = np.linalg.inv(design.T @ design)

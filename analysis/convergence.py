@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
+from .arguments import LARGEST, as_numbers
+
 Array = NDArray[np.float64]
 
 
@@ -37,9 +39,9 @@ def r_hat(series: ArrayLike) -> float:
     >>> r_hat(noise) < 1.01, r_hat(noise + np.arange(4)[:, np.newaxis]) > 1.01
     (True, True)
     """
-    chains = np.atleast_2d(np.asarray(series, dtype=np.float64))
-    if chains.ndim != 2 or chains.shape[1] < 4 or not np.isfinite(chains).all():
-        raise ValueError(f"series must be finite, (chain, draw) with at least 4 draws, got shape {np.shape(series)}")
+    chains = np.atleast_2d(as_numbers("series", series, -LARGEST, most=LARGEST))
+    if chains.ndim != 2 or chains.shape[1] < 4:
+        raise ValueError(f"series must be (chain, draw) with at least 4 draws, got shape {chains.shape}")
     half = chains.shape[1] // 2
     halves = np.concatenate([chains[:, :half], chains[:, -half:]])
     return max(_r_hat(halves), _r_hat(np.abs(halves - np.median(halves))))

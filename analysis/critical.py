@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from .arguments import as_choice, refuse
 from .crossing import CrossingWarning, PairCrossing, find_crossings
 from .drift import extrapolate
 from .measurement import Data, Measurement, measure_sizes, split_sizes
 from .notices import warn
 from .resampling import Array, jackknife_covariance
 from .scaling import FEWEST_SIZES, LOWEST_P, joint_scaling
+from .thermodynamics import QUANTITIES
 
 # Exponents in the number of sites of the Ising class: t N^y is the scaling variable, N^-w the leading correction of U4.
 # 2D: nu = 1, L^(-7/4); 3D: nu = 0.630, omega = 0.83; mean field (and 4D up to logarithms): N^(1/2), N^(-1/2).
@@ -75,10 +77,15 @@ def critical_beta(data: Data, quantity: str = "binder", dimension: int | str | N
         If only one pair of sizes crosses, so that the error holds no allowance for drift; if the joint fit of mean
         field is not possible, and why: crossings are used.
     """
+    as_choice("quantity", quantity, QUANTITIES)
     if dimension is None:
         dimension = split_sizes(data)[0].attrs.get("dimension")
-    elif not isinstance(dimension, Integral) and dimension not in ("mean_field", "unknown"):
-        raise ValueError(f"dimension must be a whole number, 'mean_field' or 'unknown', got {dimension!r}")
+    elif (
+        isinstance(dimension, bool)
+        or not isinstance(dimension, Integral | str)
+        or (isinstance(dimension, str) and dimension not in ("mean_field", "unknown"))
+    ):
+        refuse("dimension", "a whole number, 'mean_field' or 'unknown'", dimension)
     runs = measure_sizes(data)
     universality = _universality(dimension)
     if universality == "mean_field" and quantity == "binder" and len({run.n_sites for run in runs}) >= FEWEST_SIZES:

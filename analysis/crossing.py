@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.polynomial import polynomial
 
+from .arguments import shown
 from .curves import fit_nearby, floored_errors, follow_root, rising_root
 from .measurement import Data, Measurement, measure_sizes
 from .notices import warn
@@ -59,8 +60,10 @@ def find_crossings(runs: list[Measurement], quantity: str) -> list[PairCrossing 
     CrossingWarning
         If some pairs cross and others do not.
     """
-    if quantity not in DIMENSIONLESS:
-        raise ValueError(f"quantity must be one of {', '.join(DIMENSIONLESS)}, got {quantity!r}: others do not cross")
+    if not isinstance(quantity, str) or quantity not in DIMENSIONLESS:
+        raise ValueError(
+            f"quantity must be one of {', '.join(DIMENSIONLESS)}, got {shown(quantity)}: others do not cross"
+        )
     if len(runs) < 2:
         raise ValueError(f"a crossing needs at least 2 sizes, got {len(runs)}: use data with dimension L, or a list")
     for small, large in pairwise(runs):

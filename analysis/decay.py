@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 import xarray as xr
 
+from .arguments import as_integer, as_numbers, as_table, refuse
 from .resampling import Array, jackknife_error, leave_one_out
 
 SIGNIFICANT = 4.0  # errors by which C(r) must exceed zero
@@ -42,8 +45,14 @@ def slice_correlations(spins: xr.DataArray, shape: tuple[int, ...]) -> xr.Datase
     >>> slice_correlations(up, (4, 4)).correlation.values[0].tolist()
     [4.0, 4.0, 4.0]
     """
-    if int(np.prod(shape)) != spins.sizes["site"]:
-        raise ValueError(f"shape must have {spins.sizes['site']} sites, got {shape} with {int(np.prod(shape))}")
+    if not isinstance(spins, xr.DataArray) or "site" not in spins.dims:
+        refuse("spins", "a DataArray with a dimension site, such as data.configurations", spins)
+    if not isinstance(shape, tuple | list) or not shape:
+        refuse("shape", "the lengths of the axes, such as (L, L)", shape)
+    shape = tuple(as_integer("shape", length, 1) for length in shape)
+    as_numbers("spins", spins)
+    if prod(shape) != spins.sizes["site"]:
+        raise ValueError(f"shape must have {spins.sizes['site']} sites, got {shape}")
     kept = [dim for dim in spins.dims if dim != "site"]
     values = spins.transpose(*kept, "site").values.astype(np.float64)
     lattice = values.reshape(*values.shape[:-1], *shape)
@@ -93,8 +102,13 @@ def decay_length(table: xr.Dataset, window: tuple[int, int] | None = None, perio
     ValueError
         If there are fewer than 2 chains, or fewer than 3 distances at which C(r) is significant.
     """
-    if "correlation" not in table:
-        raise ValueError(f"the table must hold correlation by distance, got {sorted(map(str, table))}")
+    as_table("table", table, "analysis.slice_correlations", ["correlation", "distance"])
+    if window is not None and (not isinstance(window, tuple | list) or len(window) != 2):
+        refuse("window", "two distances", window)
+    if window is not None:
+        window = (as_integer("window", window[0], 0), as_integer("window", window[1], 0))
+    if period is not None:
+        period = as_integer("period", period, 1)
     correlation = table["correlation"]
     if correlation.sizes.get("chain", 0) < 2:
         raise ValueError(f"an error needs a dimension chain of 2 or more, got {dict(correlation.sizes)}: add chains")

@@ -17,6 +17,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 from numpy.typing import ArrayLike, NDArray
 
+from .arguments import as_flag, as_integer, as_numbers, refuse
+from .drawing import check_axes
+
 SPINS = ListedColormap(["#f7e8c8", "#173f5f"], name="spins")  # down, up: told apart by lightness alone
 WALL, EDGE, OUTLINE, RIM, GROUND = "#d1495b", "#e8a33d", "#7f8c9a59", "#3a3a3a", "#fbfaf7"
 ARC_POINTS = ((0.03, 12), (0.006, 4), (0.0, 1))  # arcs from this extent on in the picture are drawn in so many pieces
@@ -62,6 +65,12 @@ def disk(
         Shapes that do not fit, numbers that are not real and finite, points outside the disk, bonds that are not those
         of a {p,q}, walls or edges without bonds.
     """
+    walls, edges = as_flag("walls", walls), as_flag("edges", edges)
+    if not isinstance(cmap, str | mpl.colors.Colormap | None) or (isinstance(cmap, str) and cmap not in mpl.colormaps):
+        refuse("cmap", "the name of a colour map, a Colormap or None", cmap)
+    for name, value, kind in (("norm", norm, Normalize), ("label", label, str)):
+        if not isinstance(value, kind | None):
+            refuse(name, f"a {kind.__name__} or None", value)
     points, numbers, pairs = _checked(coordinates, values, bonds, walls or edges)
     ax = _empty_disk(ax)
     if cmap is None and norm is None and np.isin(numbers, (-1, 1)).all():
@@ -111,6 +120,7 @@ def animate_disk(
     **style
         `edges`, `cmap`, `norm` and `label` of `disk`.
     """
+    walls, interval = as_flag("walls", walls), as_integer("interval", interval, 1)
     values = _real("frames", frames)
     if values.ndim != 2 or len(values) == 0:
         raise ValueError(f"frames must have shape (n_frames, n_sites), got {values.shape}")
@@ -247,6 +257,7 @@ def _plane(points: NDArray[np.complex128]) -> Any:  # an array (..., 2); the stu
 
 
 def _empty_disk(ax: Axes | None) -> Axes:
+    check_axes(ax)
     ax = plt.subplots(figsize=(6.0, 6.0), layout="constrained")[1] if ax is None else ax
     ax.add_patch(Circle((0, 0), 1, facecolor=GROUND, edgecolor=RIM, linewidth=1.2, zorder=1))
     ax.set(xlim=(-1.01, 1.01), ylim=(-1.01, 1.01), aspect="equal")
@@ -261,13 +272,18 @@ def _checked(
     if plane.ndim != 2 or plane.shape[1] != 2 or len(plane) < 2 or numbers.shape != (len(plane),):
         raise ValueError(f"coordinates (n_sites, 2) and values (n_sites,) needed, got {plane.shape}, {numbers.shape}")
     points = plane[:, 0] + 1j * plane[:, 1]
+    if len(np.unique(points)) < len(points):
+        raise ValueError("coordinates must differ from site to site, got a point twice")
     if not (np.abs(points) < 1).all():
         raise ValueError(f"coordinates must lie inside the unit disk, got |z| up to {np.abs(points).max()}")
     if bonds is None:
         if lines:
             raise ValueError("walls and edges need bonds; pass bonds=lattice.bonds")
         return points, numbers, None
-    pairs = np.asarray(bonds)
+    try:
+        pairs = np.asarray(bonds)
+    except Exception:  # a foreign object may raise anything
+        refuse("bonds", "integers of shape (n_bonds, 2)", bonds)
     if pairs.dtype.kind not in "iu" or pairs.ndim != 2 or pairs.shape[1] != 2 or len(pairs) == 0:
         raise ValueError(f"bonds must be integers of shape (n_bonds, 2), got {pairs.dtype} of shape {pairs.shape}")
     if pairs.min() < 0 or pairs.max() >= len(points):
@@ -276,9 +292,6 @@ def _checked(
 
 
 def _real(name: str, given: ArrayLike) -> NDArray[Any]:
-    array = np.asarray(given)
-    if array.dtype.kind not in "biuf":
-        raise ValueError(f"{name} must be real numbers, got {array.dtype} of shape {array.shape}")
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} must be finite, got {np.sum(~np.isfinite(array))} NaN or infinite of {array.size}")
-    return array
+    if isinstance(given, np.ndarray) and given.dtype.kind == "b" and not isinstance(given, np.ma.MaskedArray):
+        return given
+    return as_numbers(name, given)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from inspect import signature
+from typing import Any, ParamSpec, TypeVar
 
 import matplotlib as mpl
 import numpy as np
@@ -10,6 +13,11 @@ import xarray as xr
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter, ScalarFormatter
+
+from .arguments import LARGEST, as_table, refuse
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 CROSSING = "#d1495b"
 BETA = r"inverse temperature  $\beta$  [$1/J$]"
@@ -66,3 +74,52 @@ def logarithmic_in_size(ax: Axes, length: Any) -> None:
     ax.xaxis.set_major_formatter(ScalarFormatter())
     ax.xaxis.set_minor_formatter(NullFormatter())
     ax.set_xlabel(r"$L$")
+
+
+def picture(**sources: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Check the tables of a picture, named with the function each comes from; what cannot be drawn names its table.
+
+    A table may have lost anything on its way (a dimension, an attribute, all of its entries), and matplotlib and
+    xarray then raise errors of many kinds that say nothing of it: they become the cause of a ValueError.
+    """
+
+    def decorated(draw: Callable[P, T]) -> Callable[P, T]:
+        @wraps(draw)
+        def checked(*args: P.args, **kwargs: P.kwargs) -> T:
+            given = signature(draw).bind(*args, **kwargs).arguments
+            for name, source in sources.items():
+                if name in given and given[name] is not None:
+                    _check_values(name, as_table(name, given[name], source))
+            check_axes(given.get("ax"))
+            if not isinstance(given.get("quantity", ""), str):
+                refuse("quantity", "a name", given["quantity"])
+            try:
+                with np.errstate(all="ignore"):
+                    return draw(*args, **kwargs)
+            except (KeyError, IndexError, AttributeError, TypeError, ValueError, ZeroDivisionError) as error:
+                if isinstance(error, ValueError) and any(name in str(error) for name in given):
+                    raise
+                where = " and ".join(f"{name} of {source}" for name, source in sources.items() if name in given)
+                quantity = f" with quantity {given['quantity']!r}" if "quantity" in given else ""
+                raise ValueError(f"cannot draw {where}{quantity}: it lacks what is drawn ({error!r})") from error
+
+        return checked
+
+    return decorated
+
+
+def check_axes(ax: Axes | None) -> None:
+    """Axes or None."""
+    if not isinstance(ax, Axes | None):
+        refuse("ax", "a matplotlib Axes or None", ax)
+
+
+def _check_values(name: str, table: xr.Dataset) -> None:
+    """Real numbers, and none too large to be drawn; NaN is a gap."""
+    for key, variable in table.variables.items():
+        if variable.dtype.kind in "cOM" and not isinstance(variable.values.flat[0] if variable.size else "", str):
+            raise ValueError(f"{name} must hold real numbers, got {key} of dtype {variable.dtype}")
+        if variable.size == 0:
+            raise ValueError(f"{name} must not be empty, got {key} of shape {variable.shape}")
+        if variable.dtype.kind == "f" and (np.abs(variable.values) > LARGEST).any():
+            raise ValueError(f"{name} must hold numbers of at most {LARGEST:g} in size, got {key} beyond")

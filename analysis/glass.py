@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 import xarray as xr
 
+from .arguments import as_number, as_table
 from .measurement import divide, jackknifed
 from .resampling import Array, jackknife_error
 from .thermodynamics import QUANTITIES, evaluate
@@ -44,13 +45,13 @@ def equilibration(data: xr.Dataset, bonds_per_site: float) -> xr.Dataset:
     ----------
     H. G. Katzgraber, M. Palassini and A. P. Young, Phys. Rev. B 63, 184422 (2001).
     """
+    as_table("data", data, "ising.sample")
     distribution = data.attrs.get("model_distribution", "gaussian")
     if distribution != "gaussian":
         raise ValueError(f"equilibration holds for couplings from N(0, 1), got {distribution!r}: use log_binning")
     if data.sizes.get("disorder", 1) < 2:
         raise ValueError(f"equilibration needs at least 2 realisations, got {data.sizes.get('disorder', 1)}")
-    if not bonds_per_site > 0:
-        raise ValueError(f"bonds_per_site must be > 0 (n_bonds / n_sites), got {bonds_per_site}")
+    bonds_per_site = as_number("bonds_per_site", bonds_per_site, above=0)
     run = jackknifed(data, divide(data))
     energy, links = evaluate(run, "energy"), evaluate(run, "link_overlap")
     implied = -bonds_per_site * run.beta * (1.0 - links)
@@ -87,7 +88,7 @@ def log_binning(data: xr.Dataset, quantity: str = "energy") -> xr.Dataset:
     ValueError
         If the quantity is unknown, or there are fewer than 12 draws or only one chain of one realisation.
     """
-    n_draws = data.sizes.get("draw", 0)
+    n_draws = as_table("data", data, "ising.sample").sizes.get("draw", 0)
     edges = [n_draws]
     while edges[-1] - edges[-1] // 2 >= FEWEST_DRAWS and edges[-1] > 1:
         edges.append(edges[-1] // 2)

@@ -6,14 +6,16 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
+from .arguments import refuse
 from .compute_optimal import IsoFlopFit
-from .drawing import CROSSING, POINTS, SMALL, colors, new_axes, tidy
-from .language_scaling import LossFit
+from .drawing import CROSSING, POINTS, SMALL, colors, new_axes, picture, tidy
+from .language_scaling import LossFit, positive_columns
 
 MOST_LABELS = 8
 SIZE, COMPUTE, LOSS = r"parameters  $N$", r"compute  $C$  [FLOP]", r"loss  $L$  [nats per token]"
 
 
+@picture()
 def loss_law(fit: LossFit, parameters: ArrayLike, tokens: ArrayLike, loss: ArrayLike, ax: Axes | None = None) -> Axes:
     """Loss against size, one colour per amount of data, with the fitted law and its floor E.
 
@@ -27,7 +29,9 @@ def loss_law(fit: LossFit, parameters: ArrayLike, tokens: ArrayLike, loss: Array
         Axes to draw on; a new figure's by default.
     """
     ax = new_axes(ax)
-    N, D, L = (np.asarray(values, dtype=np.float64) for values in (parameters, tokens, loss))
+    N, D, L = positive_columns(parameters=parameters, tokens=tokens, loss=loss)
+    if not isinstance(fit, LossFit):
+        refuse("fit", "a result of analysis.fit_loss", fit)
     sizes, amounts = np.geomspace(N.min(), N.max(), 60), np.unique(D)
     for amount, color in zip(amounts, colors(len(amounts))):
         ax.plot(sizes, fit.loss(sizes, amount), color=color, linewidth=0.9)
@@ -44,6 +48,7 @@ def loss_law(fit: LossFit, parameters: ArrayLike, tokens: ArrayLike, loss: Array
     return tidy(ax)
 
 
+@picture()
 def isoflop(
     fit: IsoFlopFit, parameters: ArrayLike, compute: ArrayLike, loss: ArrayLike, ax: Axes | None = None
 ) -> Axes:
@@ -59,7 +64,8 @@ def isoflop(
         Axes to draw on; a new figure's by default.
     """
     ax = new_axes(ax)
-    N, C, L = (np.asarray(values, dtype=np.float64) for values in (parameters, compute, loss))
+    N, C, L = positive_columns(parameters=parameters, compute=compute, loss=loss)
+    _check_isoflop(fit)
     for budget, color in zip(fit.compute, colors(len(fit.compute))):
         order = np.argsort(N[budget == C])
         runs = N[budget == C][order], L[budget == C][order]
@@ -73,6 +79,7 @@ def isoflop(
     return tidy(ax)
 
 
+@picture()
 def best_size(fit: IsoFlopFit, ax: Axes | None = None) -> Axes:
     """Best size against compute on logarithmic axes with its power law.
 
@@ -84,6 +91,7 @@ def best_size(fit: IsoFlopFit, ax: Axes | None = None) -> Axes:
         Axes to draw on; a new figure's by default.
     """
     ax = new_axes(ax)
+    _check_isoflop(fit)
     compute = np.geomspace(fit.compute.min(), fit.compute.max(), 60)
     label = rf"$N_\mathrm{{opt}}\sim C^a$,  $a={fit.a:.3f}\pm{fit.a_error:.3f}$"
     ax.plot(compute, fit.size.at(compute), color=CROSSING, linewidth=0.9, label=label)
@@ -94,3 +102,8 @@ def best_size(fit: IsoFlopFit, ax: Axes | None = None) -> Axes:
     ax.set_ylabel(r"best number of parameters  $N_\mathrm{opt}$")
     ax.legend(**SMALL)
     return tidy(ax)
+
+
+def _check_isoflop(fit: IsoFlopFit) -> None:
+    if not isinstance(fit, IsoFlopFit):
+        refuse("fit", "a result of analysis.fit_isoflop", fit)

@@ -10,6 +10,8 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import OptimizeResult, least_squares, nnls
 
+from .arguments import as_integer, as_numbers
+
 Array = NDArray[np.float64]
 
 FLOPS = 6.0  # per parameter and token of training
@@ -65,12 +67,16 @@ class LossFit:
 
     def loss(self, parameters: ArrayLike, tokens: ArrayLike) -> Array:
         """L(N, D)."""
-        N, D = np.asarray(parameters, dtype=np.float64), np.asarray(tokens, dtype=np.float64)
+        N, D = as_numbers("parameters", parameters, above=0), as_numbers("tokens", tokens, above=0)
+        try:
+            np.broadcast_shapes(N.shape, D.shape)
+        except ValueError:
+            raise ValueError(f"parameters and tokens must broadcast, got shapes {N.shape} and {D.shape}") from None
         return np.asarray(self.E + self.A * N**-self.alpha + self.B * D**-self.beta)
 
     def optimum(self, compute: ArrayLike) -> tuple[Array, Array]:
         """Best number of parameters and of tokens for the compute in FLOP."""
-        per_six = np.asarray(compute, dtype=np.float64) / FLOPS
+        per_six = as_numbers("compute", compute, above=0) / FLOPS
         return self.G * per_six**self.a, per_six**self.b / self.G
 
     def to_dataset(self) -> xr.Dataset:
@@ -107,8 +113,7 @@ def fit_loss(parameters: ArrayLike, tokens: ArrayLike, loss: ArrayLike, replicas
     """
     N, D, L = positive_columns(parameters=parameters, tokens=tokens, loss=loss)
     _check_design(N, D)
-    if replicas < 20:
-        raise ValueError(f"replicas must be at least 20, got {replicas}")
+    replicas, seed = as_integer("replicas", replicas, 20), as_integer("seed", seed, 0)
     x, y, z = np.log(N), np.log(D), np.log(L)
     x0, y0 = float(x.mean()), float(y.mean())
     starts = sorted((_descend(start, x - x0, y - y0, z) for start in _starts(N, D, L, x0, y0)), key=lambda r: r.cost)
@@ -194,14 +199,10 @@ def _constants(theta: Array, x0: float, y0: float) -> tuple[float, ...]:
 
 def positive_columns(**columns: ArrayLike) -> list[Array]:
     """(run,) arrays of one length, finite and > 0."""
-    arrays = {name: np.asarray(values, dtype=np.float64) for name, values in columns.items()}
+    arrays = {name: as_numbers(name, values, above=0) for name, values in columns.items()}
     shapes = {name: array.shape for name, array in arrays.items()}
     if len(set(shapes.values())) > 1 or any(len(shape) != 1 for shape in shapes.values()):
         raise ValueError(f"{', '.join(arrays)} must have one shape (run,), got {shapes}")
-    for name, array in arrays.items():
-        bad = array[~(np.isfinite(array) & (array > 0))]
-        if bad.size:
-            raise ValueError(f"{name} must be finite and > 0, got {bad[0]}")
     return list(arrays.values())
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
 
+from .arguments import refuse, shown
 from .measurement import Data, split_sizes
 
 BINDER_MEAN_FIELD = 0.2705201283  # 1 - Gamma(5/4) Gamma(1/4) / (3 Gamma(3/4)^2), Brezin and Zinn-Justin 1985
@@ -61,8 +62,11 @@ def law_of(data: Data, dimension: Any = None) -> Law:
     """
     if dimension is None:
         dimension = split_sizes(data)[0].attrs.get("dimension")
+    if isinstance(dimension, bool):
+        refuse("dimension", DIMENSIONS, dimension)
     if isinstance(dimension, Integral) and int(dimension) in OMEGA:
         return Law(int(dimension), OMEGA[int(dimension)])
-    if dimension == "mean_field" or (isinstance(dimension, Integral) and int(dimension) > UPPER_CRITICAL):
+    mean_field = isinstance(dimension, str) and dimension == "mean_field"
+    if mean_field or (isinstance(dimension, Integral) and int(dimension) > UPPER_CRITICAL):
         return Law(None, 2.0)
-    raise ValueError(f"dimension must be {DIMENSIONS}, got {dimension!r}: pass dimension=")
+    raise ValueError(f"dimension must be {DIMENSIONS}, got {shown(dimension)}: pass dimension=")

@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
+from .arguments import as_integer
 from .drawing import (
     BETA,
     MARKERS,
@@ -16,6 +17,7 @@ from .drawing import (
     colors,
     logarithmic_in_size,
     new_axes,
+    picture,
     size_label,
     tidy,
 )
@@ -23,6 +25,7 @@ from .drawing import (
 TIMES = {"energy": "e", "magnetization_abs": "|m|", "magnetization_squared": "m^2"}
 
 
+@picture(table="analysis.dynamic_exponent")
 def dynamics(table: xr.Dataset, ax: Axes | None = None) -> Axes:
     """Critical slowing down: autocorrelation time against L on logarithmic axes, tau ~ L^z for each update.
 
@@ -53,6 +56,7 @@ def dynamics(table: xr.Dataset, ax: Axes | None = None) -> Axes:
     return tidy(ax)
 
 
+@picture(table="analysis.slice_correlations", decay="analysis.decay_length")
 def slice_decay(table: xr.Dataset, decay: xr.Dataset, period: int, ax: Axes | None = None) -> Axes:
     """Correlation of slices of a torus on a logarithmic axis, one colour per beta, with the fitted cosh.
 
@@ -68,6 +72,7 @@ def slice_decay(table: xr.Dataset, decay: xr.Dataset, period: int, ax: Axes | No
         Axes to draw on; a new figure's by default.
     """
     ax = new_axes(ax)
+    period = as_integer("period", period, 1)
     values = table["correlation"]
     values = values.mean("configuration") if "configuration" in values.dims else values
     lines = values if "beta" in values.dims else values.expand_dims("beta")
@@ -88,6 +93,7 @@ def slice_decay(table: xr.Dataset, decay: xr.Dataset, period: int, ax: Axes | No
     return tidy(ax)
 
 
+@picture(table="analysis.proxy_quality")
 def length_proxy(table: xr.Dataset, ax: Axes | None = None) -> Axes:
     """Measured length against beta on a logarithmic axis with the proxy A zeta of either side as lines.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from .arguments import as_number, as_table, shown
 from .resampling import Array
 
 SIDES = ("below", "above")
@@ -53,10 +54,12 @@ def proxy_quality(
     ValueError
         If beta_c or u_min are not positive, the table lacks the quantity, or neither side has 3 points.
     """
-    if not (beta_c > 0 and u_min > 0):
-        raise ValueError(f"beta_c and u_min must be > 0, got {beta_c} and {u_min}")
-    if quantity not in table:
-        raise ValueError(f"quantity must be in the table, got {quantity!r}: it has {sorted(map(str, table))}")
+    beta_c, u_min = as_number("beta_c", beta_c, above=0), as_number("u_min", u_min, above=0)
+    nu = None if nu is None else as_number("nu", nu, above=0)
+    as_table("table", table, "analysis.summarize", ["beta", "n_sites"])
+    if not isinstance(quantity, str) or quantity not in table:
+        raise ValueError(f"quantity must be in the table, got {shown(quantity)}: it has {sorted(map(str, table))}")
+    as_table("table", table, "analysis.summarize", [quantity])
     sizes = [table.isel(L=i) for i in range(table.sizes["L"])] if "L" in table.dims else [table]
     parts = [_one_size(size, beta_c, quantity, nu, u_min) for size in sizes]
     if all(np.isnan(part["rms"]).all() for part in parts):

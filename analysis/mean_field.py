@@ -6,6 +6,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
+from .arguments import as_number, as_numbers, as_table
+
 POWERS = {"susceptibility": 0.5, "susceptibility_connected": 0.5, "magnetization_abs": -0.25, "binder": 0.0}
 SYMBOLS = {0.5: "chi / N^(1/2)", -0.25: "<|m|> N^(1/4)", 0.0: "U4"}
 REACH, NODES = 8.0, 200  # |m| N^(1/4) beyond which its weight is below e^-90 for |x| <= 10; points of the integral
@@ -35,11 +37,12 @@ def mean_field_variables(table: xr.Dataset, beta_c: float) -> xr.Dataset:
     ValueError
         If beta_c is not positive or the table has none of the variables.
     """
-    if not beta_c > 0:
-        raise ValueError(f"beta_c must be > 0, got {beta_c}")
+    beta_c = as_number("beta_c", beta_c, above=0)
+    as_table("table", table, "analysis.summarize", ["beta", "n_sites"])
     names = [name for name in POWERS if name in table]
     if not names:
         raise ValueError(f"the table must have one of {', '.join(POWERS)}, got {sorted(map(str, table))}")
+    as_table("table", table, "analysis.summarize", [key for name in names for key in (name, f"{name}_error")])
     n_sites = table["n_sites"]
     scaled = {}
     for name in names:
@@ -77,9 +80,9 @@ def curie_weiss_scaling(x: ArrayLike) -> xr.Dataset:
     >>> round(curie_weiss_scaling(0.0).binder.item(), 10)
     0.2705201283
     """
-    places = np.atleast_1d(np.asarray(x, dtype=np.float64))
-    if not (np.abs(places) <= 10).all():
-        raise ValueError("x must lie in [-10, 10]")
+    places = np.atleast_1d(as_numbers("x", x, -10, most=10))
+    if places.ndim != 1:
+        raise ValueError(f"x must be a number or of shape (point,), got {places.shape}")
     nodes, weights = np.polynomial.legendre.leggauss(NODES)
     u = REACH * (1 + nodes) / 2
     exponent = places[:, np.newaxis] * u**2 / 2 - u**4 / 12  # (point, grid)

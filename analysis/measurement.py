@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from .arguments import LARGEST, as_integer, refuse
 from .moments import Series, autocorrelation_times, block_moments, leave_one_block_out, leave_one_realisation_out
 from .notices import warn
 from .resampling import Array, block_counts, block_starts
@@ -97,6 +98,7 @@ def measure_sizes(data: Data, smallest: int = 0) -> list[Measurement]:
     ValueError
         As `measure`, and of open hyperbolic patches: a finite share of their sites is rim, however large they are.
     """
+    smallest = as_integer("smallest", smallest, 0)
     for size in split_sizes(data):
         if "lattice_layers" in size.attrs:
             raise ValueError(
@@ -111,6 +113,8 @@ def split_sizes(data: Data) -> list[xr.Dataset]:
     """One dataset per size: a list as it is, a dataset with dimension ``L`` taken apart, any other as the only size."""
     if isinstance(data, xr.Dataset) and "L" not in data.dims:
         return [data]
+    if not isinstance(data, xr.Dataset | Sequence | Mapping) or isinstance(data, str | bytes):
+        refuse("data", "a Dataset or a list of Datasets", data)
     sizes = [data.isel(L=i) for i in range(data.sizes["L"])] if isinstance(data, xr.Dataset) else list(data)
     if not all(isinstance(size, xr.Dataset) for size in sizes):
         given = type(data).__name__
@@ -194,13 +198,8 @@ def series_of(data: xr.Dataset) -> Series:
     ValueError
         If a dimension, a variable or ``n_sites`` is missing, or a value is not finite.
     """
-    missing = [dim for dim in ("beta", "chain", "draw") if dim not in data.dims]
-    if missing:
-        raise ValueError(
-            f"data must have the dimensions beta, chain and draw, got {dict(data.sizes)}: {missing} missing"
-        )
-    if "n_sites" not in data.coords:
-        raise ValueError("data must have a coordinate n_sites: use data.assign_coords(n_sites=...)")
+    _check_dimensions(data)
+    _check_coordinates(data)
     names = [name for name in CHAIN_OBSERVABLES + PAIR_OBSERVABLES if name in data]
     if not {"energy", "magnetization"} & set(names):
         raise ValueError(f"data must hold energy or magnetization, got {sorted(map(str, data.data_vars))}")
@@ -211,10 +210,44 @@ def series_of(data: xr.Dataset) -> Series:
         values = (
             data[name].transpose("disorder", "beta", "pair" if name in PAIR_OBSERVABLES else "chain", "draw").values
         )
-        if values.size == 0 or not np.isfinite(values).all():
-            raise ValueError(f"{name} must be finite and not empty, got shape {values.shape} with NaN or infinity")
+        if values.dtype.kind not in "biuf" or values.size == 0:
+            raise ValueError(f"{name} must hold real numbers and not be empty, got {values.dtype} {values.shape}")
+        if not (np.abs(values) <= LARGEST).all():
+            raise ValueError(f"{name} must be finite and at most {LARGEST:g} in size, got NaN, infinity or more")
         series[name] = values
     return series
+
+
+def check_runs(data: Data) -> list[xr.Dataset]:
+    """The sizes of the data, each with the dimensions and coordinates of a run."""
+    sizes = split_sizes(data)
+    for size in sizes:
+        _check_dimensions(size)
+        _check_coordinates(size)
+    return sizes
+
+
+def _check_dimensions(data: xr.Dataset) -> None:
+    if not isinstance(data, xr.Dataset):
+        refuse("data", "one Dataset", data)
+    missing = [dim for dim in ("beta", "chain", "draw") if dim not in data.dims]
+    if missing:
+        raise ValueError(
+            f"data must have the dimensions beta, chain and draw, got {dict(data.sizes)}: {missing} missing"
+        )
+
+
+def _check_coordinates(data: xr.Dataset) -> None:
+    """Beta and the number of sites are there and are numbers; momentum may be NaN."""
+    if "n_sites" not in data.coords:
+        raise ValueError("data must have a coordinate n_sites: use data.assign_coords(n_sites=...)")
+    for name in ("n_sites", "beta", "momentum"):
+        if name in data.coords and data[name].dtype.kind not in "iuf":
+            raise ValueError(f"data must have a coordinate {name} of numbers, got dtype {data[name].dtype}")
+    if data["n_sites"].ndim or not 1 <= data["n_sites"] < np.inf:
+        raise ValueError(f"data must have one n_sites >= 1, got {data['n_sites'].values}")
+    if "beta" not in data.coords or not np.isfinite(data["beta"]).all():
+        raise ValueError("data must have a finite coordinate beta: use data.assign_coords(beta=...)")
 
 
 def _length(data: xr.Dataset) -> float:

@@ -8,8 +8,10 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
+from .arguments import refuse, shown
 from .disk import animate_disk, disk
-from .drawing import BETA, CROSSING, LINE, by_size, colors, new_axes, size_label, tidy
+from .drawing import BETA, CROSSING, LINE, by_size, colors, new_axes, picture, size_label, tidy
+from .glass_plots import log_binning
 from .language_plots import best_size, isoflop, loss_law
 from .length_plots import dynamics, length_proxy, slice_decay
 from .scaling_plots import collapsed, crossing_drift, exponents, peak_heights, peak_positions, stability
@@ -58,6 +60,7 @@ SCALED = {
 }
 
 
+@picture(table="analysis.summarize")
 def observable(table: xr.Dataset, quantity: str = "energy", ax: Axes | None = None) -> Axes:
     """A quantity against beta with its error bars, one line per size.
 
@@ -71,9 +74,9 @@ def observable(table: xr.Dataset, quantity: str = "energy", ax: Axes | None = No
         Axes to draw on; a new figure's by default.
     """
     ax = new_axes(ax)
-    if quantity not in table:
+    if not isinstance(quantity, str) or quantity not in table:
         raise ValueError(
-            f"quantity must be a variable of the table, got {quantity!r}: it has {sorted(map(str, table))}"
+            f"quantity must be a variable of the table, got {shown(quantity)}: it has {sorted(map(str, table))}"
         )
     sizes = by_size(table)
     for size, color in zip(sizes, colors(len(sizes))):
@@ -88,6 +91,7 @@ def observable(table: xr.Dataset, quantity: str = "energy", ax: Axes | None = No
     return tidy(ax)
 
 
+@picture(table="analysis.summarize", crossings="analysis.crossings")
 def binder_crossing(table: xr.Dataset, crossings: xr.Dataset | None = None, ax: Axes | None = None) -> Axes:
     """Binder cumulant against beta by size, and where consecutive sizes cross: points, and a band for the largest pair.
 
@@ -113,6 +117,7 @@ def binder_crossing(table: xr.Dataset, crossings: xr.Dataset | None = None, ax: 
     return ax
 
 
+@picture(peaks="analysis.peaks")
 def scaling_of_peaks(peaks: xr.Dataset, ax: Axes | None = None) -> Axes:
     """Pseudo-critical beta against the number of sites, with its error and, where known, the half-maximum band.
 
@@ -138,6 +143,7 @@ def scaling_of_peaks(peaks: xr.Dataset, ax: Axes | None = None) -> Axes:
     return tidy(ax)
 
 
+@picture(variables="analysis.mean_field_variables", curve="analysis.curie_weiss_scaling")
 def collapse(
     variables: xr.Dataset, quantity: str = "binder", curve: xr.Dataset | None = None, ax: Axes | None = None
 ) -> Axes:
@@ -155,6 +161,8 @@ def collapse(
         Axes to draw on; a new figure's by default.
     """
     ax = new_axes(ax)
+    if f"{quantity}_error" not in variables:
+        refuse("quantity", f"among those with an error in variables, which has {sorted(map(str, variables))}", quantity)
     sizes = by_size(variables)
     for size, color in zip(sizes, colors(len(sizes))):
         points = size.dropna("beta", subset=[quantity])
@@ -170,6 +178,7 @@ def collapse(
     return tidy(ax)
 
 
+@picture(table="ising.correlations", decay="analysis.decay_length")
 def correlation(table: xr.Dataset, decay: xr.Dataset | None = None, ax: Axes | None = None) -> Axes:
     """Correlation C(r) by distance on a logarithmic axis, mean and spread of the chains, one line per beta.
 
@@ -205,6 +214,7 @@ def correlation(table: xr.Dataset, decay: xr.Dataset | None = None, ax: Axes | N
     return tidy(ax)
 
 
+@picture(fine="analysis.reweight", table="analysis.summarize")
 def reweighted(
     fine: xr.Dataset, quantity: str = "energy", table: xr.Dataset | None = None, ax: Axes | None = None
 ) -> Axes:
@@ -223,7 +233,9 @@ def reweighted(
     """
     ax = new_axes(ax)
     if f"{quantity}_error" not in fine:
-        raise ValueError(f"quantity must have an error in the table, got {quantity!r}: it has {sorted(map(str, fine))}")
+        raise ValueError(
+            f"quantity must have an error in the table, got {shown(quantity)}: it has {sorted(map(str, fine))}"
+        )
     sizes = by_size(fine)
     for size, color in zip(sizes, colors(len(sizes))):
         beta, values, error = size["beta"].values, size[quantity].values, size[f"{quantity}_error"].values
@@ -242,6 +254,7 @@ def reweighted(
     return tidy(ax)
 
 
+@picture(zeros="analysis.fisher_zeros")
 def fisher_zeros(zeros: xr.Dataset, ax: Axes | None = None) -> Axes:
     """Zeros in the complex plane of beta with their errors, one colour per size; unresolved ones are hollow.
 
@@ -264,33 +277,5 @@ def fisher_zeros(zeros: xr.Dataset, ax: Axes | None = None) -> Axes:
             )
     ax.set_xlabel(r"Re $\beta$  [$1/J$]")
     ax.set_ylabel(r"Im $\beta$  [$1/J$]")
-    ax.legend(frameon=False, fontsize="small")
-    return tidy(ax)
-
-
-def log_binning(table: xr.Dataset, quantity: str = "energy", ax: Axes | None = None) -> Axes:
-    """Change of a quantity from the last logarithmic bin to the earlier ones, in errors: flat near 0 in equilibrium.
-
-    Parameters
-    ----------
-    table
-        From `analysis.log_binning`.
-    quantity
-        The one it was asked for.
-    ax
-        Axes to draw on; a new figure's by default.
-    """
-    ax = new_axes(ax)
-    earlier = table.isel(bin=slice(1, None))
-    ax.axhspan(-2, 2, color="0.5", alpha=0.15, linewidth=0)
-    for i, color in enumerate(colors(table.sizes["beta"])):
-        line = earlier.isel(beta=i)
-        change = line[f"{quantity}_change"] / line[f"{quantity}_change_error"]
-        ax.errorbar(
-            line["stop"].values, change.values, 1.0, color=color, label=rf"$\beta$ = {line['beta'].item():.4g}", **LINE
-        )
-    ax.set_xscale("log")
-    ax.set_xlabel("last draw of the bin")
-    ax.set_ylabel(f"change of {table[quantity].attrs['long_name']}  [errors]")
     ax.legend(frameon=False, fontsize="small")
     return tidy(ax)

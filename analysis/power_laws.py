@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
 from scipy.special import chdtrc
 
+from .arguments import as_choice, as_integer, as_number, as_table, refuse
 from .autocorrelation import autocorrelation_time
 from .laws import Law, law_of
-from .measurement import Data, series_of, split_sizes
+from .measurement import Data, check_runs, series_of, split_sizes
 from .resampling import Array
 
 LOWEST_P = 0.05
@@ -97,8 +98,8 @@ def peak_scaling(peaks: xr.Dataset, nu: float, dimension: int | str | None = Non
     ValueError
         If there is one size only, nu is not positive or the dimension is unknown.
     """
-    if not nu > 0:
-        raise ValueError(f"nu must be > 0, got {nu}")
+    nu = as_number("nu", nu, above=0)
+    as_table("peaks", peaks, "analysis.peaks", ["n_sites", "beta_peak", "beta_peak_error", "height", "height_error"])
     if "L" not in peaks.dims:
         raise ValueError("peaks must have a dimension L of 2 sizes or more, got one size: use data of several sizes")
     law, table = law_of(peaks, dimension), peaks.sortby("n_sites")
@@ -169,9 +170,13 @@ def dynamic_exponent(
     ShortSeriesWarning
         If a run is too short for its tau.
     """
-    if observable not in OBSERVABLES:
-        raise ValueError(f"observable must be one of {', '.join(OBSERVABLES)}, got {observable!r}")
-    families = {"": data} if isinstance(data, xr.Dataset | Sequence) else dict(data)
+    as_choice("observable", observable, OBSERVABLES)
+    beta, smallest = as_number("beta", beta, above=0), as_integer("smallest", smallest, 0)
+    if not isinstance(data, xr.Dataset | Sequence | Mapping):
+        refuse("data", "a Dataset, a list of Datasets or a dict of those by update", data)
+    families = dict(data) if isinstance(data, Mapping) and not isinstance(data, xr.Dataset) else {"": data}
+    if not families:
+        raise ValueError("data must name at least one update, got an empty dict")
     law = law_of(next(iter(families.values())), dimension)
     tables = [_dynamics(family, beta, observable, law, smallest) for family in families.values()]
     names = [_update_of(family, name) for name, family in families.items()]
@@ -182,7 +187,7 @@ def dynamic_exponent(
 
 
 def _dynamics(data: Data, beta: float, observable: str, law: Law, smallest: int) -> xr.Dataset:
-    runs = sorted((run for run in split_sizes(data) if int(run["n_sites"]) >= smallest), key=_sites)
+    runs = sorted((run for run in check_runs(data) if int(run["n_sites"]) >= smallest), key=_sites)
     if len({_sites(run) for run in runs}) < 2:
         raise ValueError(f"a dynamic exponent needs at least 2 different sizes, got {len(runs)}: add sizes")
     tau, error = np.array([_tau(run, beta, observable) for run in runs]).T

@@ -10,13 +10,14 @@ import numpy as np
 import xarray as xr
 from numpy.polynomial import polynomial
 
-from .crossing import PairCrossing, find_crossings
+from .arguments import as_choice, refuse
+from .crossing import DIMENSIONLESS, PairCrossing, find_crossings
 from .curves import fit_nearby
 from .drift import extrapolate
 from .laws import law_of
 from .measurement import Data, Measurement, measure_sizes
 from .resampling import Array, jackknife_covariance
-from .thermodynamics import evaluate
+from .thermodynamics import QUANTITIES, evaluate
 
 SLOPE = "slope"
 LIMIT = {
@@ -72,6 +73,9 @@ def quotients(
     ----------
     H. G. Ballesteros et al., Phys. Lett. B 378 (1996) 207.
     """
+    as_choice("observable", observable, (SLOPE, *QUANTITIES))
+    if not isinstance(crossing, str) or crossing not in DIMENSIONLESS:
+        refuse("crossing", f"one of {', '.join(DIMENSIONLESS)}", crossing)
     law = law_of(data, dimension)
     runs = measure_sizes(data)
     pairs = find_crossings(runs, crossing)

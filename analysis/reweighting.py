@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import ArrayLike
 from threadpoolctl import threadpool_limits
 
+from .arguments import as_number, as_numbers
 from .mbar import Pool, Solution, pool_samples, relative_denominators, solve
 from .measurement import PAIR_OBSERVABLES, Data, Measurement, join_sizes, measure, series_of, split_sizes
 from .moments import Series, covariances_with_energy, powers
@@ -83,9 +84,7 @@ def reweight(data: Data, betas: ArrayLike, log_states: float = np.log(2.0)) -> x
     >>> bool(abs(fine["energy"][0] + np.tanh(0.5)) < 3 * fine["energy_error"][0])
     True
     """
-    targets = np.unique(np.asarray(betas, dtype=np.float64))
-    if targets.size == 0 or not np.isfinite(targets).all():
-        raise ValueError(f"betas must be finite and not empty, got {betas!r}")
+    targets, log_states = np.unique(as_numbers("betas", betas)), as_number("log_states", log_states, least=0, most=1e6)
     runs = measure_chains(data)
     with threadpool_limits(limits=1, user_api="blas"):
         tables = [_reweight_size(run, series, targets, log_states) for run, series in runs]

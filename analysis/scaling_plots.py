@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
+from .arguments import as_number, as_numbers, refuse
 from .collapse_fit import CollapseFit
-from .drawing import CROSSING, POINTS, SMALL, UPDATES, colors, label_of, logarithmic_in_size, new_axes, tidy
+from .drawing import CROSSING, POINTS, SMALL, UPDATES, colors, label_of, logarithmic_in_size, new_axes, picture, tidy
 from .scaling import ScalingFit
 from .shared_fit import SharedFit
 
@@ -26,6 +27,7 @@ EXPONENTS = {"susceptibility": r"\gamma/\nu", "magnetization_abs": r"-\beta/\nu"
 Fit = ScalingFit | SharedFit | CollapseFit
 
 
+@picture(fit="analysis.fit_collapse(...).to_dataset()")
 def collapsed(fit: xr.Dataset, ax: Axes | None = None) -> Axes:
     """The points of a collapse against t L^(1/nu), one colour per size, with the band of the master curve if known.
 
@@ -54,6 +56,7 @@ def collapsed(fit: xr.Dataset, ax: Axes | None = None) -> Axes:
     return tidy(ax)
 
 
+@picture(table="analysis.quotients")
 def exponents(table: xr.Dataset, ax: Axes | None = None, exact: float | None = None) -> Axes:
     """Exponents of pairs of sizes against L^-omega, with the extrapolation to infinite size at 0.
 
@@ -74,7 +77,7 @@ def exponents(table: xr.Dataset, ax: Axes | None = None, exact: float | None = N
         style: dict[str, Any] = POINTS | {"marker": "D", "markersize": 5, "markerfacecolor": "white"}
         ax.errorbar([0.0], [limit], [error], color=CROSSING, label=f"{limit:.4f} ± {error:.4f}", **style)
     if exact is not None:
-        ax.axhline(exact, color="0.4", linestyle=":", linewidth=1.0, label="exact")
+        ax.axhline(as_number("exact", exact), color="0.4", linestyle=":", linewidth=1.0, label="exact")
     symbol = EXPONENTS.get(table.attrs["observable"], "x")
     ax.set_xlim(left=-0.05 * float(found["correction"].max()))
     ax.set_xlabel(rf"$L^{{-\omega}}$ of the smaller size,  $\omega={table.attrs['omega']:.3g}$")
@@ -83,6 +86,7 @@ def exponents(table: xr.Dataset, ax: Axes | None = None, exact: float | None = N
     return tidy(ax)
 
 
+@picture(crossings="analysis.crossings")
 def crossing_drift(crossings: xr.Dataset, estimates: dict[str, tuple[float, float]], ax: Axes | None = None) -> Axes:
     """Beta of the crossings against 1 / N of the smaller size, and bands of named estimates of beta_c.
 
@@ -98,6 +102,7 @@ def crossing_drift(crossings: xr.Dataset, estimates: dict[str, tuple[float, floa
     ax = new_axes(ax)
     found = crossings.dropna("pair", subset=["beta_cross"])
     x = 1 / found["n_sites_small"].values
+    _check_estimates(estimates)
     for (name, (value, error)), color in zip(estimates.items(), UPDATES):
         ax.axhspan(value - error, value + error, color=color, alpha=0.25, linewidth=0)
         ax.axhline(value, color=color, linewidth=0.9, label=name)
@@ -110,6 +115,16 @@ def crossing_drift(crossings: xr.Dataset, estimates: dict[str, tuple[float, floa
     return tidy(ax)
 
 
+def _check_estimates(estimates: dict[str, tuple[float, float]]) -> None:
+    if not isinstance(estimates, Mapping):
+        refuse("estimates", "a dict of (beta_c, error) by name", estimates)
+    for name, pair in estimates.items():
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            refuse(f"estimates[{name!r}]", "two numbers, beta_c and its error", pair)
+        as_numbers(f"estimates[{name!r}]", pair)
+
+
+@picture(table="analysis.peak_scaling")
 def peak_positions(table: xr.Dataset, ax: Axes | None = None) -> Axes:
     """Pseudo-critical beta against L^(-1/nu) with the line to beta_c at 0.
 
@@ -135,6 +150,7 @@ def peak_positions(table: xr.Dataset, ax: Axes | None = None) -> Axes:
     return tidy(ax)
 
 
+@picture(table="analysis.peak_scaling")
 def peak_heights(table: xr.Dataset, ax: Axes | None = None) -> Axes:
     """Height of the peak against L, logarithmic axes, with its power law.
 
@@ -161,6 +177,7 @@ def peak_heights(table: xr.Dataset, ax: Axes | None = None) -> Axes:
     return tidy(ax)
 
 
+@picture()
 def stability(
     fits: Sequence[Fit],
     parameter: str = "beta_c",
@@ -181,12 +198,16 @@ def stability(
         Known value, drawn dotted.
     """
     ax = new_axes(ax)
+    if not isinstance(fits, list | tuple) or not fits or not all(isinstance(fit, Fit) for fit in fits):
+        refuse("fits", "a list of results of fit_scaling, fit_shared or fit_collapse", fits)
+    if not isinstance(parameter, str) or not all(hasattr(fit, f"{parameter}_error") for fit in fits):
+        refuse("parameter", "an attribute of the fits with an error beside it", parameter)
     smallest = np.array([fit.smallest for fit in fits])
     values = [getattr(fit, parameter) for fit in fits]
     errors = [getattr(fit, f"{parameter}_error") for fit in fits]
     ax.errorbar(smallest, values, errors, color=colors(1)[0], label="fits", **POINTS)
     if exact is not None:
-        ax.axhline(exact, color="0.4", linestyle=":", linewidth=1.0, label="exact")
+        ax.axhline(as_number("exact", exact), color="0.4", linestyle=":", linewidth=1.0, label="exact")
     ax.set_xscale("log")
     ax.set_xlabel(r"sites of the smallest size used  $N_{\min}$")
     ax.set_ylabel({"beta_c": r"$\beta_c$  [$1/J$]", "nu": r"$\nu$", "exponent": "exponent"}.get(parameter, parameter))

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from scipy.special import chdtrc
 
+from .arguments import as_choice, as_integer, as_number, refuse
 from .joint_fit import Form
 from .laws import Law, law_of
 from .measurement import Data, Measurement, measure_sizes
@@ -124,7 +125,11 @@ def fit_shared(
     ----------
     M. Hasenbusch, Phys. Rev. B 82, 174433 (2010).
     """
-    names, priors = tuple(quantities), dict(priors or {})
+    if not isinstance(quantities, list | tuple) or not all(isinstance(name, str) for name in quantities):
+        refuse("quantities", "a list of names", quantities)
+    if not isinstance(priors, Mapping | None):
+        refuse("priors", "a dict of (value, error) by name, or None", priors)
+    names, priors, degree = tuple(quantities), dict(priors or {}), as_integer("degree", degree, 1)
     _check(names, priors)
     law = law_of(data, dimension)
     runs = measure_sizes(data, smallest)
@@ -150,11 +155,12 @@ def fit_shared(
 def _check(names: tuple[str, ...], priors: Mapping[str, tuple[float, float]]) -> None:
     if not names or len(set(names)) < len(names):
         raise ValueError(f"quantities must be different names, got {names}")
-    for name, (_, error) in priors.items():
-        if name not in SHARED:
-            raise ValueError(f"a prior must be of one of {', '.join(SHARED)}, got {name!r}")
-        if not error > 0:
-            raise ValueError(f"the error of the prior of {name} must be > 0, got {error}")
+    for name, prior in priors.items():
+        as_choice("a name in priors", name, SHARED)
+        if not isinstance(prior, list | tuple) or len(prior) != 2:
+            refuse(f"priors[{name!r}]", "two numbers, value and error", prior)
+        as_number(f"the value in priors[{name!r}]", prior[0])
+        as_number(f"the error in priors[{name!r}]", prior[1], above=0)
 
 
 def _near(runs: list[Measurement], names: tuple[str, ...], law: Law) -> tuple[list[Near], Array]:

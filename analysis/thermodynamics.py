@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from scipy.special import stdtrit
 
+from .arguments import as_choice, as_number, as_table
 from .measurement import Data, Measurement, join_sizes, measure
 from .resampling import Array, jackknife_error
 
@@ -218,10 +219,10 @@ def confidence_interval(table: xr.Dataset, name: str, level: float = 0.95) -> xr
     ValueError
         If the table has no error of the quantity, or the level is out of range.
     """
-    if f"{name}_error" not in table:
-        known = [str(other) for other in table.data_vars if f"{other}_error" in table]
-        raise ValueError(f"name must be one of {', '.join(known)}, got {name!r}")
-    if not 0 < level < 1:
+    as_table("table", table, "analysis.summarize", ["n_blocks"])
+    name = as_choice("name", name, [str(other) for other in table.data_vars if f"{other}_error" in table])
+    as_table("table", table, "analysis.summarize", [name, f"{name}_error"])
+    if not 0 < as_number("level", level) < 1:
         raise ValueError(f"level must be between 0 and 1, got {level}")
     half = xr.apply_ufunc(lambda blocks: stdtrit(blocks - 1, 0.5 + level / 2), table["n_blocks"])
     reach = half * table[f"{name}_error"]
@@ -237,8 +238,7 @@ def evaluate(run: Measurement, name: str) -> Array:
     ValueError
         If the quantity is unknown or the data lacks what it needs.
     """
-    if name not in QUANTITIES:
-        raise ValueError(f"quantity must be one of {', '.join(QUANTITIES)}, got {name!r}")
+    as_choice("quantity", name, QUANTITIES)
     missing = [need for need in QUANTITIES[name].needs if not run.has(need)]
     if missing:
         raise ValueError(

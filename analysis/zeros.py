@@ -9,6 +9,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
+from .arguments import as_integer, as_numbers
 from .mbar import Pool, Solution, relative_denominators, solve
 from .measurement import Data, Measurement, join_sizes
 from .moments import Series
@@ -100,15 +101,12 @@ def lee_yang_zeros(data: Data, betas: ArrayLike, count: int = 1) -> xr.Dataset:
     ----------
     T. D. Lee and C. N. Yang, Phys. Rev. 87, 410 (1952).
     """
-    targets = np.unique(np.asarray(betas, dtype=np.float64))
-    if targets.size == 0 or not np.isfinite(targets).all():
-        raise ValueError(f"betas must be finite and not empty, got {betas!r}")
+    targets = np.unique(as_numbers("betas", betas))
     return _zeros_of_sizes(data, count, lambda run, series: _lee_yang(run, series, targets, count))
 
 
 def _zeros_of_sizes(data: Data, count: int, find: Any) -> xr.Dataset:
-    if count < 1:
-        raise ValueError(f"count must be at least 1, got {count}")
+    as_integer("count", count, 1)
     tables = []
     for run, series in measure_chains(data):
         if len(series["energy"]) > 1:
