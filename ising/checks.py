@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from .arguments import as_choice, as_numbers, as_spins, refuse
 from .engine import UPDATES
-from .integers import as_integer
 from .model import IsingModel
 from .observables import IMPROVED_OBSERVABLES, PAIR_OBSERVABLES
 from .space import fits_space
