@@ -207,6 +207,22 @@ def test_noisy_soft_spins_have_weak_order_one():
     assert abs(quarter) < 5 * np.hypot(0.25 * error[0], error[1]) + 0.1 * abs(rest[0].mean())  # next order: dt^3
 
 
+def test_noisy_bifurcation_has_weak_order_one():
+    """A free ballistic element at a = 0 from rest under noise: <x y>(t) = sin(t)^2 / 2, and a bias that halves."""
+    time, n, bias = 1.5, 2048, []
+    free = Couplings(np.zeros(n + 1, np.int64), np.zeros(0, np.int32), np.zeros(0), np.zeros(n), np.zeros(n, np.int8))
+    machine = Machine(free.offsets, free.neighbors, free.weights, np.zeros((0, 0)), free.fields, np.ones(n))
+    rng = np.random.default_rng(6).integers(0, 2**64, (4, 8), dtype=np.uint64)
+    for dt in (0.15, 0.075):
+        x, y, force = np.zeros((3, n, 64))
+        for _ in range(round(time / dt)):
+            bifurcation_step(x, y, machine, x, force, 0.0, 1.0, 0.0, dt, False)
+            add_noise(y, machine.live, rng, np.sqrt(dt))
+        bias.append((x * y).mean(axis=0) - np.sin(time) ** 2 / 2)
+    assert (np.abs(z_score(np.array(bias), 0.0)) > 5).all()
+    assert abs(z_score(2 * bias[1] - bias[0], 0.0)) < 5
+
+
 def test_oscillators_with_control_beta_sample_their_function():
     """Pairs of phases at T = K/beta: <s_1 s_2> of exp(-L/T) by quadrature, extrapolated to dt = 0."""
     beta, injection, n = 0.8, 1.0, 400

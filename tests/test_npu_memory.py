@@ -87,6 +87,21 @@ def test_retrieval_below_capacity_and_collapse_above():
     assert (below.bits_per_coupling > stored * 0.98).all()
 
 
+def test_sparse_graphs_hold_few_patterns_with_small_basins():
+    """Degree 4: three patterns are stable and four are not, on a hyperbolic map as on the square lattice; from overlap
+    0.5 one is found again and two are not. A random graph of degree 20 gives back all of 4, and none of 12."""
+    for lattice in (ising.closed_hyperbolic(5, 4, n_sites=1710), ising.square(40)):
+        near = memory.retrieval(lattice, [3, 4], draws=4, starts=3, seed=3)
+        assert (near.retrieved[0] == 1).all()
+        assert (near.retrieved[1] < 0.5).all()
+        far = memory.retrieval(lattice, [1, 2], draws=4, starts=2, overlap=0.5, seed=3)
+        assert float(far.retrieved[0].mean()) > 0.5
+        assert (far.retrieved[1] == 0).all()
+    diluted = memory.retrieval(ising.random_regular(2_000, 20, seed=1), [4, 12], draws=3, overlap=0.5, seed=3)
+    assert (diluted.retrieved[0] == 1).all()
+    assert (diluted.retrieved[1] == 0).all()
+
+
 @pytest.mark.validate
 def test_capacity_tends_to_that_of_theory():
     """Half-retrieval shifts as N^(-1/2) towards 0.138 to 0.144 (replica symmetry and its breaking)."""

@@ -162,6 +162,11 @@ class Capacity:
 def capacity(data: xr.Dataset) -> Capacity:
     """Where the share of retrieved patterns falls through 1/2, linear between loads; error by a jackknife over draws.
 
+    On complete graphs the overlap collapses there. On sparse ones it falls smoothly and the value says where it passes
+    0.9: from the pattern itself 0.339(3) at degree 100, 0.436(2) at 20 (random regular, 2,000 sites), and between 3
+    and 4 patterns on closed {5,4} and on the square lattice, 4 and 5 on {3,7}. Basins shrink more: half correct
+    (overlap 0.5), {5,4} and {3,7} give back one pattern, a random regular graph of degree 7 two.
+
     Parameters
     ----------
     data
