@@ -70,7 +70,10 @@ def test_compare_stops_goes_on_and_writes_its_pages(common, tmp_path, monkeypatc
     assert stop.value.code == 130
     assert "finished runs are in ceas-compare" in capsys.readouterr().err
     assert main(command) == 0
-    assert "| x2 |" in capsys.readouterr().out
+    table = capsys.readouterr().out
+    assert "| x2 |" in table
+    assert "1 paired seed, so no intervals" in table
+    assert "nan" not in table
     names = {str(path.relative_to(tmp_path / "ceas-compare")) for path in (tmp_path / "ceas-compare").rglob("*.*")}
     assert names == {"compare.nc", "compare.png", "table.md", "runs/standard-0.nc", "runs/x2-0.nc"}
 
@@ -82,6 +85,11 @@ BAD = {
     "processes": (["--compare", "--processes", "0"], "processes must be an integer >= 1, got 0"),
     "place": (["--compare", "--out", "/dev/null/x"], "cannot write /dev/null/x"),
     "checkpoint": (["--checkpoint", "text.txt"], "text.txt is not a checkpoint"),
+    "quick alone": (["--quick"], "--quick needs --compare"),
+    "seeds alone": (["--seeds", "0"], "--seeds needs --compare"),
+    "rate alone": (["--learning-rate", "0.1"], "--learning-rate needs --compare"),
+    "steps": (["--compare", "--quick", "--steps", "9"], "--steps does not go with --compare"),
+    "start": (["--compare", "--thermostat", "none"], "--thermostat does not go with --compare"),
     "text": (["--text", "bible"], "run `make texts`"),
 }
 

@@ -11,6 +11,9 @@ from typing import Any
 from ..folders import check_file, write_file
 from .options import add_command, bars, save
 
+ONE_RUN = ("steps", "thermostat", "checkpoint")  # options of `train` without --compare, and with it
+COMPARISON = ("quick", "conditions", "seeds", "tokens", "learning_rate", "processes")
+
 
 def add(commands: Any) -> None:
     """`heads`, `train`, `search`, `cost`."""
@@ -40,18 +43,19 @@ def _add_training(sub: argparse.ArgumentParser) -> None:
     """The options of `train`."""
     sub.add_argument("--out", type=Path, help="where the result goes (training.nc; with --compare: ceas-compare)")
     sub.add_argument("--text", help="UTF-8 file, or shakespeare or bible after `make texts`; Python's documentation")
-    sub.add_argument("--steps", type=int, default=2048, help="training steps")
+    sub.add_argument("--steps", type=int, help="training steps (2048)")
     sub.add_argument(
-        "--thermostat", choices=("none", "standard", "final_address"), default="standard", help="start of beta"
+        "--thermostat", choices=("none", "standard", "final_address"), help="start of beta, or no thermostat (standard)"
     )
     sub.add_argument("--checkpoint", type=Path, help="file written on the way; if it exists the run goes on from it")
     sub.add_argument("--compare", action="store_true", help="conditions against a tuned baseline, paired seeds")
-    sub.add_argument("--quick", action="store_true", help="a 1-minute --compare: 3 conditions, 2 seeds, short runs")
+    text = "a 1-minute --compare: 3 conditions, 2 seeds, short runs"
+    sub.add_argument("--quick", action="store_const", const=True, help=text)
     sub.add_argument("--conditions", nargs="+", metavar="NAME", help="of --compare, the baseline first (all)")
     sub.add_argument("--seeds", type=int, help="of --compare (10)")
     sub.add_argument("--tokens", type=int, help="of a run of --compare (1000000)")
     sub.add_argument("--learning-rate", type=float, help="of --compare; left out: scanned for the baseline")
-    sub.add_argument("--processes", type=int, default=2, help="runs of --compare at a time")
+    sub.add_argument("--processes", type=int, help="runs of --compare at a time (2)")
 
 
 def _heads(options: argparse.Namespace) -> None:
@@ -67,18 +71,23 @@ def _train(options: argparse.Namespace) -> None:
     from .. import Thermostat, texts, train
     from ..training import DivergedError
 
+    names, reason = (ONE_RUN, "does not go with --compare") if options.compare else (COMPARISON, "needs --compare")
+    for name in names:
+        if getattr(options, name) is not None:
+            raise ValueError(f"--{name.replace('_', '-')} {reason}; see ceas train --help")
     if options.compare:
         _compare_training(options)
         return
     options.out = check_file(options.out or "training.nc")
-    thermostat = None if options.thermostat == "none" else Thermostat(initial=options.thermostat)
+    initial = options.thermostat or "standard"
+    thermostat = None if initial == "none" else Thermostat(initial=initial)
     text = texts.load(options.text) if options.text else None
     try:
         run = train(
             text=text,
             thermostat=thermostat,
             seed=options.seed,
-            steps=options.steps,
+            steps=2048 if options.steps is None else options.steps,
             progress=bars(options),
             checkpoint=options.checkpoint,
         )
@@ -104,9 +113,10 @@ def _compare_training(options: argparse.Namespace) -> None:
         changes["learning_rates"] = (options.learning_rate,)
     plan = replace(QUICK if options.quick else Plan(), **changes)
     folder = options.out or Path("ceas-compare")
+    processes = 2 if options.processes is None else options.processes
     text = texts.load(options.text) if options.text else None
     try:
-        table = compare(folder, plan, text, options.seed, options.processes, bars(options))
+        table = compare(folder, plan, text, options.seed, processes, bars(options))
     except KeyboardInterrupt:
         print(f"ceas: interrupted; finished runs are in {folder}, the same command goes on from there", file=sys.stderr)
         sys.exit(130)

@@ -16,6 +16,13 @@ from ..provenance import stamp
 LATTICES = ("chain", "square", "triangular", "honeycomb", "cubic", "complete", "hyperbolic")
 
 
+class _DefaultsThatSaySomething(argparse.ArgumentDefaultsHelpFormatter):
+    """Adds the default to an option's help, unless it is None or False."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return action.help if action.default is None or action.default is False else super()._get_help_string(action)
+
+
 def add_command(
     commands: Any,
     name: str,
@@ -26,7 +33,7 @@ def add_command(
 ) -> argparse.ArgumentParser:
     """A command with the options that all have: `--seed`, `--quiet`, and `--out` if it has a default."""
     sub: argparse.ArgumentParser = commands.add_parser(
-        name, help=text, description=text, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+        name, help=text, description=text, formatter_class=_DefaultsThatSaySomething
     )
     if seed:
         sub.add_argument("--seed", type=int, default=0, help="root of all random numbers, 0 to 2^63 - 1")

@@ -16,8 +16,8 @@ def markdown(table: xr.Dataset) -> str:
     baseline, tokens = table.attrs["baseline"], int(table["tokens"][-1])
     parts = [
         f"# Conditions against {baseline} at its best learning rate\n",
-        f"{n} paired seeds, {tokens:,} tokens a run, learning rate {table.attrs['learning_rate']:.3g} for all "
-        f"(constant), model {json.dumps(plan['config'])}.\n",
+        f"{n} paired {'seeds' if n > 1 else 'seed, so no intervals'}, {tokens:,} tokens a run, learning rate "
+        f"{table.attrs['learning_rate']:.3g} for all (constant), model {json.dumps(plan['config'])}.\n",
         "Intervals: 95 %, paired over seeds; t: Student, b: bootstrap of the seeds. A target is the smoothed "
         f"validation loss that {baseline} with the same seed has at a fraction of its tokens; a run that never "
         "comes down to it counts with its whole budget (censored), so that its true saving is at most the one given.\n",
@@ -48,7 +48,7 @@ def _losses(table: xr.Dataset) -> str:
         cells = [
             name,
             f"{float(part['final_loss'].mean()):.4f}",
-            f"{float(part['loss_difference_mean']):+.4f} [{low:+.4f}, {high:+.4f}]",
+            f"{float(part['loss_difference_mean']):+.4f}{_interval(low, high, '+.4f')}",
             f"{100 * float(inside.sel(condition=name).mean()):.0f}",
             f"{float(ratio.sel(condition=name)):.2f}",
             f"{int(part['diverged'].sum())}",
@@ -57,14 +57,19 @@ def _losses(table: xr.Dataset) -> str:
     return _rows("condition, mean, minus baseline [t], heads in corridor %, median beta/beta_c, diverged", rows)
 
 
+def _interval(low: float, high: float, form: str, name: str = "") -> str:
+    """The interval in brackets; nothing where one seed gives none."""
+    return "" if np.isnan(low) else f" {name}[{low:{form}}, {high:{form}}]"
+
+
 def _savings(table: xr.Dataset, fraction: float) -> str:
     rows = []
     for name in table["condition"].values:
         part, cells = table.sel(condition=name, target=fraction), [name]
         for kind in ("token_saving", "flops_saving"):
             ends = [100 * part[f"{kind}_{how}"].transpose("bound").values for how in ("t", "bootstrap")]
-            spans = " ".join(f"{how} [{low:.1f}, {high:.1f}]" for how, (low, high) in zip("tb", ends))
-            cells.append(f"{100 * float(part[f'{kind}_mean']):.1f} {spans}")
+            spans = "".join(_interval(low, high, ".1f", f"{how} ") for how, (low, high) in zip("tb", ends))
+            cells.append(f"{100 * float(part[f'{kind}_mean']):.1f}{spans}")
         chi = 100 * float(part["pruned_fraction"].mean())
         rows.append([*cells, f"{chi:.1f}", f"{int(part['censored'].sum())} of {table.sizes['seed']}"])
     return _rows("condition, tokens %, FLOPs %, rows not computed %, censored", rows)
@@ -74,5 +79,5 @@ def _scan(table: xr.Dataset) -> str:
     loss = table["scan_loss"]
     mean, error = loss.mean("scan_seed"), loss.std("scan_seed", ddof=1) / np.sqrt(loss.sizes["scan_seed"])
     columns = zip(table["scan_rate"].values, mean.values, error.values)
-    rows = [[f"{rate:.3g}", f"{m:.4f}", f"{e:.4f}"] for rate, m, e in columns]
+    rows = [[f"{rate:.3g}", f"{m:.4f}", "-" if np.isnan(e) else f"{e:.4f}"] for rate, m, e in columns]
     return _rows("learning rate, final validation loss, standard error", rows)
