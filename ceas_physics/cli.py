@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
-from .commands import attention, machines, monte_carlo, transitions
+from .commands import attention, machines, monte_carlo, runs, transitions
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,11 +22,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             warnings.showwarning = _one_line
             options.command(options)
     except (ValueError, FloatingPointError, OSError) as error:
-        message = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
+        message = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
         print(f"ceas: {' '.join(message.split())}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("ceas: interrupted; nothing was written", file=sys.stderr)
+    except KeyboardInterrupt as stopped:
+        print(f"ceas: {stopped or 'interrupted; nothing was written'}", file=sys.stderr)
         return 130
     return 0
 
@@ -39,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="ceas", description="Critical points of spin systems and attention heads.")
     parser.add_argument("--version", action="version", version=version("ceas-physics"))
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for subject in (transitions, monte_carlo, attention, machines):
+    for subject in (transitions, monte_carlo, runs, attention, machines):
         subject.add(commands)
     return parser
 

@@ -15,8 +15,9 @@ from .flat import chain, complete, cubic, honeycomb, hypercubic, random_regular,
 from .ladder import temperature_ladder
 from .lattice import Lattice, from_bonds, from_networkx
 from .model import IsingModel, edwards_anderson, ferromagnet, from_matrix, hopfield, sherrington_kirkpatrick
-from .sample import sample, sample_sizes
+from .sample import sample
 from .schedule import Schedule
+from .sizes import sample_sizes
 
 __version__ = version("ceas-physics")
 
@@ -54,6 +55,8 @@ __all__ = [
     "open_run",
     "population_annealing",
     "random_regular",
+    "rerun",
+    "resume",
     "sample",
     "sample_sizes",
     "sherrington_kirkpatrick",
@@ -85,6 +88,8 @@ LAZY = {
     "model_from": ".provenance",
     "open_run": ".store",
     "population_annealing": ".population",
+    "rerun": ".store",
+    "resume": ".store",
     "spectrum": ".spectrum",
     "thermodynamics_from": ".canonical",
     "tilings": ".tilings",

@@ -80,6 +80,7 @@ def describe(plan: Plan) -> xr.Dataset:
         "initial": plan.initial if isinstance(plan.initial, str) else "array",
     }
     settings, arrays = settings_of(plan)
+    del settings["configurations"]  # the coordinate tells
     variables = {name: (MODEL_DIMS[name][-np.ndim(array) :], array) for name, array in arrays.items()}
     return xr.Dataset(variables, coords, attrs | {"call": json.dumps(settings)})
 

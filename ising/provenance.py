@@ -138,6 +138,8 @@ def settings_in(data: xr.Dataset) -> tuple[Settings, dict[str, NDArray[Any]]]:
             raise ValueError(f"the file holds the sizes {', '.join(settings['sizes'])}; take one, with data.sel(L=...)")
         suffix = f"_{data.L.item()}"
         settings = settings["sizes"][suffix[1:]]
+    kept = data.coords.get("configuration", np.empty(0))
+    settings["configurations"] = int(kept[0]) + 1 if kept.size else 0
     return settings, {name: data[name + suffix].values for name in MODEL_DIMS if name + suffix in data}
 
 

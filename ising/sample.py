@@ -1,28 +1,25 @@
-"""`sample` and `sample_sizes`: from a model and a schedule to an xarray.Dataset."""
+"""`sample`: from a model and a schedule to an xarray.Dataset."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .checks import check_memory, check_models
+from .checks import check_memory
 from .dataset import collect_statistics, make_dataset
 from .driver import Kept, drive
 from .engine import Block
 from .model import IsingModel
 from .observables import PAIR_OBSERVABLES, Arrays
-from .plan import Plan, choose, make_plan
-from .provenance import MODEL_DIMS, provenance_of_sizes
+from .plan import Plan, make_plan
 from .schedule import Schedule
 
 if TYPE_CHECKING:
     import xarray as xr  # half of the time to import ising, so loaded with the first result
-
-Models = Mapping[Any, IsingModel | Sequence[IsingModel]]
 
 
 def sample(
@@ -144,75 +141,3 @@ def _index(plan: Plan, block: Block) -> int | slice:
 def _empty(plan: Plan) -> Arrays:
     pairs = {name: plan.chains // 2 if name in PAIR_OBSERVABLES else plan.chains for name in plan.observables}
     return {name: np.empty((len(plan.betas), n, plan.schedule.draws)) for name, n in pairs.items()}
-
-
-@overload
-def sample_sizes(
-    models: Models, beta: Mapping[Any, ArrayLike], schedule: Any = None, progress: bool = True, **options: Any
-) -> list[xr.Dataset]: ...
-@overload
-def sample_sizes(
-    models: Models, beta: ArrayLike, schedule: Schedule | None = None, progress: bool = True, **options: Any
-) -> xr.Dataset: ...
-@overload
-def sample_sizes(
-    models: Models, beta: ArrayLike, schedule: Mapping[Any, Schedule], progress: bool = True, **options: Any
-) -> list[xr.Dataset]: ...
-def sample_sizes(
-    models: Models,
-    beta: ArrayLike | Mapping[Any, ArrayLike],
-    schedule: Schedule | Mapping[Any, Schedule] | None = None,
-    progress: bool = True,
-    **options: Any,
-) -> xr.Dataset | list[xr.Dataset]:
-    """`sample` for several sizes.
-
-    Parameters
-    ----------
-    models
-        Size (a number, or a label for closed surfaces) -> model(s).
-    beta, schedule
-        One for all, or a dict by size.
-    progress, **options
-        As in `sample`.
-
-    Returns
-    -------
-    xarray.Dataset or list of xarray.Dataset
-        A leading dimension `L` with coordinates `n_sites(L)` and `momentum(L)`; a list of Datasets with the scalar
-        coordinate `L` if beta or schedule is a dict. Final spins are kept in the list only: their
-        number differs by size.
-    """
-    if not models:
-        raise ValueError("models must name at least one size")
-    by_size = isinstance(beta, Mapping) or isinstance(schedule, Mapping)
-    for name, given in (("beta", beta), ("schedule", schedule)):
-        if isinstance(given, Mapping) and (missing := [L for L in models if L not in given]):
-            raise ValueError(f"{name} has no entry for size {missing[0]!r}; give one for every key of models")
-    if options.get("chains") is None:
-        options["chains"] = min(_default_chains_of(model, options) for model in models.values())
-    parts = []
-    for L, model in models.items():
-        b = beta[L] if isinstance(beta, Mapping) else beta
-        s = schedule[L] if isinstance(schedule, Mapping) else schedule
-        parts.append(sample(model, b, s, progress=progress, **options).assign_coords(L=L))
-    if by_size:
-        return parts
-    import xarray as xr
-
-    single = ["spins", "configurations", "configuration", *MODEL_DIMS]
-    together = xr.concat(
-        [part.drop_vars(single, errors="ignore") for part in parts],
-        dim="L", coords="different", compat="equals", join="exact", combine_attrs="drop_conflicts",
-    )  # fmt: skip
-    variables, call = provenance_of_sizes(dict(zip(models, parts)))
-    lattices = ", ".join(part.attrs["lattice"] for part in parts)
-    return together.assign(variables).assign_attrs(lattice=lattices, call=call)
-
-
-def _default_chains_of(model: IsingModel | Sequence[IsingModel], options: Mapping[str, Any]) -> int:
-    models = list(model) if isinstance(model, Sequence) else [model]
-    check_models(models)
-    names = {"update": "auto", "exchange": False, "isoenergetic": 0, "lanes": "chains"}
-    update, exchange, isoenergetic, lanes = (options.get(name, default) for name, default in names.items())
-    return choose(models, update, None, bool(exchange), isoenergetic, lanes)[3]

@@ -8,6 +8,7 @@ import xarray as xr
 
 import ising
 from ising.store import disk, journal, sampling
+from ising.store import store as store_files
 
 SQUARE = ising.ferromagnet(ising.square(6))
 GLASSES = ising.edwards_anderson(ising.square(6), seed=1, disorder=3)
@@ -23,7 +24,7 @@ CASES = {
     "space": (ising.ferromagnet(ising.square(128)), [0.3], {"update": "heat_bath", "chains": 3}),
     "arrays": (ising.from_matrix([[0, 2, 0], [2, 0, -1], [0, -1, 0]], [0.1, 0, 0]), 0.3, {"initial": [1, 1, -1]}),
 }
-SHORT = ising.Schedule(20, 60)
+SHORT = ising.Schedule(10, 20)
 
 
 def run(model=SQUARE, beta=0.4, schedule=SHORT, **options):
@@ -42,50 +43,73 @@ def test_stored_and_lengthened_runs_are_those_without_a_store(case, tmp_path, ma
     model, beta, options = CASES[case]
     stored = run(model, beta, store=tmp_path / "run", **options)
     xr.testing.assert_identical(stored.load(), run(model, beta, **options))
-    longer = run(model, beta, ising.Schedule(20, 95), store=tmp_path / "run", **options)
-    xr.testing.assert_identical(longer.load(), run(model, beta, ising.Schedule(20, 95), **options))
+    longer = run(model, beta, ising.Schedule(10, 33), store=tmp_path / "run", **options)
+    xr.testing.assert_identical(longer.load(), run(model, beta, ising.Schedule(10, 33), **options))
     assert sorted(path.suffix for path in (tmp_path / "run").glob("*.nc")) == [".nc", ".nc"]  # frame and result
+
+
+def test_sizes(tmp_path):
+    """Joined they are read side by side; a dict of betas gives a list. Both lengthen, both are found by `open_run`."""
+    models = {"a": ising.from_matrix([[0, 2], [2, 0]]), "b": ising.ferromagnet(ising.square(4))}
+    for name, beta in (("joined", [0.2, 0.3]), ("apart", {"a": 0.2, "b": [0.1, 0.3]})):
+        for draws in (30, 50):
+            options = {"chains": 4, "observables": ["energy"], "progress": False}
+            call = (models, beta, ising.Schedule(5, draws))
+            plain = ising.sample_sizes(*call, **options)
+            stored = ising.sample_sizes(*call, store=tmp_path / name, **options)
+            found = ising.open_run(tmp_path / name)
+            for one in (stored, found):
+                xr.testing.assert_identical(one, plain) if name == "joined" else [
+                    xr.testing.assert_identical(a, b) for a, b in zip(one, plain, strict=True)
+                ]
+        assert ising.rerun(tmp_path / name, progress=False).equal
+    joined = ising.open_run(tmp_path / "joined")
+    np.testing.assert_array_equal(joined.energy[1, :, 1:3, ::-7].values, joined.energy.values[1, :, 1:3, ::-7])
+    assert ising.model_from(joined.sel(L="a")).couplings == 2
 
 
 class Killed(BaseException):
     """Stands for the end of the process."""
 
 
-STEPS = {"fsync": (disk.os, "fsync"), "replace": (disk.os, "replace"), "journal": (journal.os, "pwrite")}
+DEATHS = {
+    "flush": ("exchange", disk.os, "fsync"),
+    "rename": ("wolff", disk.os, "replace"),
+    "journal": ("bits", journal.os, "pwrite"),
+    "removal": ("disorder in lanes", store_files, "remove"),
+}
 
 
-@pytest.mark.parametrize("case", ["exchange", "wolff", "bits"])
-@pytest.mark.parametrize("step", STEPS)
-def test_killed_at_every_step_of_writing(case, step, tmp_path, monkeypatch, many_commits):
-    """The process ends at the n-th flush, rename or journal line, for every n, and the same call goes on each time."""
+@pytest.mark.parametrize("step", DEATHS)
+def test_killed_at_every_step_of_writing(step, tmp_path, monkeypatch, many_commits):
+    """The n-th process ends at its n-th flush, rename, line or removal; the next goes on over what it left."""
+    (case, module, name), calls, deaths = DEATHS[step], 0, 0
     model, beta, options = CASES[case]
-    module, name = STEPS[step]
-    plain, calls = getattr(module, name), 0
+    plain = getattr(module, name)
     monkeypatch.setattr(sampling.Sampling, "run", _without_last_words)
 
     def dies(*arguments, **keywords):
         nonlocal calls
         calls += 1
-        if calls == deadly:
+        if calls > deaths:
             raise Killed
         return plain(*arguments, **keywords)
 
-    expected, deaths = run(model, beta, **options), 0
+    call = (model, beta, ising.Schedule(3, 12))
+    expected = run(*call, **options)
     while True:
-        calls, deadly = 0, 1 + deaths  # a step further in every life
+        calls = 0
         monkeypatch.setattr(module, name, dies)
         try:
-            result = run(model, beta, store=tmp_path / "run", threads=2, **options)
+            result = run(*call, store=tmp_path / "run", **options)
             break
         except Killed:
             deaths += 1
         finally:
             monkeypatch.setattr(module, name, plain)
-        assert deaths < 100
-        grown = ising.open_run(tmp_path / "run") if (tmp_path / "run" / "manifest.json").exists() else None
-        if grown is not None and "draw" in grown.dims:
-            n = grown.sizes["draw"]
-            np.testing.assert_array_equal(grown.energy, expected.energy[..., :n])
+        if (tmp_path / "run" / "manifest.json").exists():
+            grown = ising.open_run(tmp_path / "run")
+            np.testing.assert_array_equal(grown.energy, expected.energy[..., : grown.sizes["draw"]])
     assert deaths > 2
     xr.testing.assert_identical(result.load(), expected)
 
@@ -93,7 +117,6 @@ def test_killed_at_every_step_of_writing(case, step, tmp_path, monkeypatch, many
 def _without_last_words(self, progress, threads):
     """`Sampling.run` of a process that is killed: no unit hands in what it has."""
     works = [self._work(unit) for unit in range(len(self.blocks)) if self.store.length(unit) < self.plan.schedule.draws]
-    hand_in = self._hand_in
     try:
         for work in works:
             for _ in work:
@@ -104,8 +127,6 @@ def _without_last_words(self, progress, threads):
         for work in works:
             work.close()
         raise
-    finally:
-        self._hand_in = hand_in
 
 
 def test_another_run_is_refused_by_name(tmp_path):
@@ -114,9 +135,9 @@ def test_another_run_is_refused_by_name(tmp_path):
         ({"chains": 4}, "chains=2, got chains=4"),
         ({"chains": 2, "seed": 5}, "seed=0, got seed=5"),
         ({"chains": 2, "beta": 0.5}, r"beta=\[0.4\], got beta=\[0.5\]"),
-        ({"chains": 2, "schedule": ising.Schedule(20, 59)}, "draws=60, got draws=59; a store grows"),
+        ({"chains": 2, "schedule": ising.Schedule(10, 19)}, "draws=20, got draws=19; a store grows"),
         ({"chains": 2, "model": ising.ferromagnet(ising.square(6), J=2.0)}, "couplings=1.0, got couplings=2.0"),
-        ({"chains": 2, "initial": np.ones(36)}, "initial"),
+        ({"chains": 2, "initial": np.ones(36)}, "initial='random', got initial='array'"),
     ):
         with pytest.raises(ValueError, match=said):
             run(store=tmp_path / "run", **options)

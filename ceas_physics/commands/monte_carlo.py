@@ -9,11 +9,12 @@ from typing import Any
 from ..folders import check_file, new_folder
 from ..provenance import stamp
 from .options import add_command, add_lattice, add_one_model, bars, model_of, numbers, save
+from .runs import say_where
 
 
 def add(commands: Any) -> None:
     """`sample`, `scaling`, `maps`."""
-    text = "Monte Carlo sweep of one Ising model to a NetCDF file."
+    text = "Monte Carlo sweep of one Ising model to a NetCDF file, --out or, with --store, in the store."
     sub = add_command(commands, "sample", _sample, text, "sample.nc")
     add_one_model(sub)
     _add_sampling(sub)
@@ -37,6 +38,8 @@ def _add_sampling(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--warmup", type=int, default=500, help="sweeps before the first draw")
     sub.add_argument("--draws", type=int, default=2000, help="stored draws per chain")
     sub.add_argument("--thin", type=int, default=1, help="sweeps between draws")
+    text = "folder that keeps the run as it grows: stopped, it goes on by the same command or by ceas resume"
+    sub.add_argument("--store", type=Path, metavar="FOLDER", help=text)
 
 
 def _run_options(options: argparse.Namespace) -> dict[str, Any]:
@@ -49,16 +52,21 @@ def _run_options(options: argparse.Namespace) -> dict[str, Any]:
         "chains": options.chains,
         "seed": options.seed,
         "progress": bars(options),
+        "store": options.store,
     }
 
 
 def _sample(options: argparse.Namespace) -> None:
     import ising
 
-    check_file(options.out)
+    if options.store is None:
+        check_file(options.out)
     model = model_of(options, options.size, options.glass)
     data = ising.sample(model, numbers(options.beta), **_run_options(options))
-    save(data, options)
+    if options.store is None:
+        save(data, options)
+    else:  # as large as the disk: the file in the store is the result
+        say_where(data, options.store)
 
 
 def _scaling(options: argparse.Namespace) -> None:

@@ -8,6 +8,19 @@ from .errors import StoreError
 from .manifest import Manifest, Variable
 from .merge import merge
 from .read import open_run
+from .resume import Rerun, rerun, resume
 from .store import RESULT, Segment, Store
 
-__all__ = ["RESULT", "Manifest", "Segment", "Store", "StoreError", "Variable", "merge", "open_run"]
+__all__ = [
+    "RESULT",
+    "Manifest",
+    "Rerun",
+    "Segment",
+    "Store",
+    "StoreError",
+    "Variable",
+    "merge",
+    "open_run",
+    "rerun",
+    "resume",
+]

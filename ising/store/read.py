@@ -19,8 +19,10 @@ from .parts import read_part
 if TYPE_CHECKING:
     import xarray as xr
 
+SIZES = "sample_sizes"  # kind of a folder of stores
 
-def open_run(path: str | Path) -> xr.Dataset:
+
+def open_run(path: str | Path) -> Any:
     """A run in a store, also while it grows: the steps that all its units have finished, read when they are used.
 
     Parameters
@@ -30,7 +32,7 @@ def open_run(path: str | Path) -> xr.Dataset:
 
     Returns
     -------
-    xarray.Dataset
+    xarray.Dataset, or a list of them
         Of a finished run what the unbroken call without a store returns. Of a growing one the variables that grow, up
         to the last draw that all units have reached; call again for more.
 
@@ -43,6 +45,10 @@ def open_run(path: str | Path) -> xr.Dataset:
 
     folder = Path(path).expanduser().absolute()
     manifest = read_manifest(folder)
+    if manifest.kind == SIZES:
+        from .sizes import open_sizes
+
+        return open_sizes(folder)
     journal, _ = read_journal(folder, manifest)
     if journal.merged and journal.merged_length == journal.common_length(len(manifest.units)):
         return _open_merged(folder, manifest, journal)

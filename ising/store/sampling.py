@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import threading
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,16 +14,18 @@ from ..driver import n_threads, run_on_threads
 from ..engine import Block
 from ..observables import STATISTICS
 from ..plan import Plan
-from ..provenance import settings_of
+from ..provenance import plan_of, settings_in, settings_of
 from ..segments import UnitRun, has_final_spins
-from .manifest import Manifest, Variable
-from .merge import merge
+from .errors import StoreError
+from .manifest import Manifest, Variable, read_manifest
+from .merge import frame_of, merge
 from .read import open_run
 from .store import RESULT, Segment, Store
 
 if TYPE_CHECKING:
     import xarray as xr
 
+KIND = "sample"
 BUFFER = 128 * 2**20  # bytes measured and not yet written, over all units
 SHARE = 100  # the next commit is due after this many times what the last one took
 LEAST, MOST = 1.0, 30.0  # seconds between commits
@@ -42,18 +44,44 @@ def run_in_store(plan: Plan, folder: str | Path, progress: bool, threads: int | 
     KeyboardInterrupt
         After Ctrl-C, when everything measured is on the disk; it says how to go on.
     """
-    blocks, workers = list(plan.workshop.blocks()), n_threads(threads)
-    with Store(folder, manifest_of(plan, blocks), frame_bytes(plan)) as store:
-        Sampling(plan, blocks, store, workers).run(progress, workers)
+    workers = n_threads(threads)
+    with open_store(plan, folder) as store:
+        Sampling(plan, store, workers).run(progress, workers)
         merge(store)
     return open_run(folder)
+
+
+def open_store(plan: Plan, folder: str | Path) -> Store:
+    """The store of a plan, made if it is not there; raises as `run_in_store`."""
+    return Store(folder, manifest_of(plan), frame_bytes(plan))
+
+
+def stored_plan(folder: str | Path) -> Plan:
+    """The plan of a store, from the store alone.
+
+    Raises
+    ------
+    ValueError
+        A run of another function.
+    StoreError
+        No store, another format, or damaged.
+    """
+    here = Path(folder).expanduser().absolute()
+    manifest = read_manifest(here)
+    if manifest.kind != KIND:
+        raise ValueError(f"{folder} holds a run of {manifest.kind}, not of {KIND}")
+    frame = frame_of(here, manifest, manifest.length)
+    try:
+        return plan_of(manifest.settings, settings_in(frame)[1], manifest.length)
+    except (KeyError, TypeError) as error:
+        raise StoreError(f"{here} is damaged (settings: {error}); put back a copy, or run again") from None
 
 
 class Sampling:
     """Units at work on one store; what they have done is committed together, every few seconds."""
 
-    def __init__(self, plan: Plan, blocks: list[Block], store: Store, threads: int) -> None:
-        self.plan, self.blocks, self.store = plan, blocks, store
+    def __init__(self, plan: Plan, store: Store, threads: int) -> None:
+        self.plan, self.blocks, self.store = plan, list(plan.workshop.blocks()), store
         self.quota = BUFFER // (4 * threads)  # bytes of one unit
         self.adding, self.committing = threading.Lock(), threading.Lock()
         self.pending, self.round, self.due, self.pause = list[Segment](), 0, time.monotonic() + LEAST, LEAST
@@ -120,7 +148,7 @@ class Sampling:
             self.due = ended + min(MOST, max(LEAST, SHARE * (ended - started)))
 
 
-def manifest_of(plan: Plan, blocks: Sequence[Block]) -> Manifest:
+def manifest_of(plan: Plan) -> Manifest:
     """What the store of a plan says of itself."""
     settings, _ = settings_of(plan)
     count, chains = len(plan.models), plan.chains
@@ -135,8 +163,8 @@ def manifest_of(plan: Plan, blocks: Sequence[Block]) -> Manifest:
             variables[name] = Variable(dims, dtype, attrs, plan.configurations, "configuration")
         elif (name == "spins" and has_final_spins(plan)) or (name in STATISTICS and plan.exchange):
             variables[name] = Variable(dims, dtype, attrs)
-    units = [{dim: [part.start, part.stop] for dim, part in _parts(block).items()} for block in blocks]
-    return Manifest("sample", settings, plan.schedule.draws, "draws", sizes, variables, units, {})
+    units = [{dim: [part.start, part.stop] for dim, part in _parts(block).items()} for block in plan.workshop.blocks()]
+    return Manifest(KIND, settings, plan.schedule.draws, "draws", sizes, variables, units, {})
 
 
 def _parts(block: Block) -> dict[str, range]:

@@ -1,0 +1,44 @@
+"""Commands of stored runs: go on with one, and run a result again to see whether it comes out the same."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from .options import add_command, bars
+
+
+def add(commands: Any) -> None:
+    """`resume`, `rerun`."""
+    text = "Go on with a run that was stopped, from its store alone."
+    sub = add_command(commands, "resume", _resume, text, seed=False)
+    sub.add_argument("store", type=Path, metavar="STORE", help="folder given as --store, or as store= in Python")
+    text = "Run a result again from what its file says, and say whether the numbers are equal."
+    sub = add_command(commands, "rerun", _rerun, text, seed=False)
+    sub.add_argument("file", type=Path, metavar="FILE", help="file of ceas sample, or a store")
+
+
+def _resume(options: argparse.Namespace) -> None:
+    import ising
+
+    found = ising.resume(options.store, progress=bars(options))
+    for data in found if isinstance(found, list) else [found]:
+        say_where(data, options.store)
+
+
+def say_where(data: Any, store: Path) -> None:
+    """Where a stored result is and what it holds."""
+    print(f"{data.encoding.get('source', store)}: {', '.join(f'{k} {v}' for k, v in data.sizes.items())}")
+
+
+def _rerun(options: argparse.Namespace) -> None:
+    import ising
+
+    found = ising.rerun(options.file, progress=bars(options))
+    for name, (then, now) in found.versions.items():
+        print(f"{name}: {then} then, {now} now")
+    if not found.equal:
+        counts = ", ".join(f"{count} of {name}" for name, count in found.different.items())
+        raise ValueError(f"{options.file} does not come out the same: different values: {counts}")
+    print(f"{options.file}: equal, bit for bit: {', '.join(found.compared)}")
