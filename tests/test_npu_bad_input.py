@@ -77,7 +77,7 @@ def test_impossible_arguments(message):
         (np.array([[0, np.nan], [np.nan, 0]]), "finite"),
         (np.array([[0.0, 1.0], [2.0, 0.0]]), "symmetric"),
         (np.zeros((3, 3)), "nothing to anneal"),
-        (np.zeros((0, 0)), "n_sites must be"),
+        (np.zeros((0, 0)), "non-empty"),
         (ising.IsingModel(ising.from_bonds(3, [])), "nothing to anneal"),
         (np.array([[0.0, 1e-200], [1e-200, 0.0]]), "rescale"),
         (np.array([[0.0, 1e200], [1e200, 0.0]]), "rescale"),
