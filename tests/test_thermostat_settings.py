@@ -58,6 +58,8 @@ def test_default_is_the_smallest_preset_without_gating():
         (Thermostat, {"raw_gain": 1}),
         (Thermostat, {"patience": 0}),
         (Thermostat, {"tighten": -1.0}),
+        (Thermostat, {"nu": 0.4}),
+        (Thermostat, {"nu": 1.1}),
         (Thermostat, {"gating": Freezing()}),
         (Gating, {"tau": 0.0}),
         (Gating, {"fraction": (0.5, 1.5)}),

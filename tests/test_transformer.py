@@ -53,6 +53,8 @@ def test_trace_is_complete_and_opens_as_netcdf(runs, tmp_path):
     assert all({"long_name", "units", "formula"} <= run[name].attrs.keys() for name in run)
     assert Thermostat(**json.loads(run.attrs["thermostat"])).kappa_max == 2.2
     assert all(np.isfinite(run[name]).all() for name in run)
+    u = abs(run.beta - run.beta_c) / run.beta_c
+    np.testing.assert_allclose(run.zeta, 1 / np.maximum(u, 0.06), rtol=1e-12)
     run.to_netcdf(tmp_path / "run.nc")
     with xr.open_dataset(tmp_path / "run.nc") as copy:
         xr.testing.assert_equal(copy.load(), run)

@@ -144,7 +144,7 @@ class Thermostat:
     beta_c : str
         Where the margin lies: around the "measured" peak of C(beta), or around the "rem" value sqrt(2 ln n)/sigma_qk.
     u_min, nu : float
-        Half-width |beta - beta_c|/beta_c of the margin, and the exponent of zeta = 1/max(u, u_min)^nu.
+        Half-width |beta - beta_c|/beta_c of the margin, and the exponent in [0.5, 1] of zeta = 1/max(u, u_min)^nu.
     patience : int, optional
         After so many blocked moves in a row with the target beyond beta_c, beta jumps to the other edge of the margin.
     gating, freezing, guard : optional
@@ -191,7 +191,9 @@ class Thermostat:
         not_negative(self, ("kappa_max", "kappa_inf", "dbeta_max", "target"))
         if self.tighten is not None:
             not_negative(self, ("tighten",))
-        positive(self, ("tau_kappa", "nu"))
+        positive(self, ("tau_kappa",))
+        if not 0.5 <= number("nu", self.nu) <= 1.0:
+            raise ValueError(f"nu must be in [0.5, 1], got {self.nu}")
         fraction(self, ("u_min",))
         ascending(self, ("bounds", "corridor"))
         if pair("bounds", self.bounds)[0] <= 0.0 or math.isinf(self.bounds[1]):

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..text import Corpus
-from ..thermostat import Observables, Thermostat
+from ..thermostat import Observables, Thermostat, zeta
 from ..transformer import Layer, TransformerConfig, head_observables
 from .head_control import HeadControl, head_levels
 from .knobs import Knobs
@@ -180,6 +180,8 @@ class Run:
         if self.control is not None:
             self.control.measured(scores, heads["beta_c"])
         heads |= head_levels(self.control, self.config)
+        settings = self.control.controller.thermostat if self.control else Thermostat()
+        heads["zeta"] = zeta(heads["beta"], heads["beta_c"], settings.u_min, settings.nu)
         heads["log_gauge"] = np.log(heads["beta"] * projection_norms(self.learner.parameters, self.config))
         validation = self.records["loss_step"]["validation_curve"][-1]
         _append(self.records["step"], {"step": self.steps, "loss": loss, "validation_loss": validation, **heads})

@@ -28,6 +28,7 @@ VARIABLES = {
     "beta_c": ("measured pseudo-critical point", "1/score", "argmax over beta of the row-averaged C(beta)"),
     "beta_c_low": ("lower end of the half-maximum band of C", "1/score", "C(beta) = C(beta_c)/2"),
     "beta_c_high": ("upper end of the half-maximum band of C", "1/score", "C(beta) = C(beta_c)/2"),
+    "zeta": ("proxy of the correlation length", "1", "1/max(|beta - beta_c|/beta_c, u_min)^nu"),
     "log_gauge": ("logarithm of the gauge-invariant scale", "1", "ln(beta |W_Q| |W_K|), Frobenius norms"),
     "blocked": ("updates of beta changed by the margin so far", "1", "count"),
     "loss": ("training loss", "nat per character", "mean of -ln p since the last record; at step 0 on fixed sequences"),
