@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 import ising
+from ising.arguments import as_number
 from ising.integers import as_integer
 from ising.streams import check_seed
 
-from .checks import as_number, as_positive, check_memory
+from .checks import check_memory
 from .continuous import Continuous
 from .corridor_control import CorridorControl
 from .couplings import Couplings, as_model, couplings_of
@@ -119,7 +120,7 @@ def anneal(
     if total_sweeps is not None:
         total_sweeps = as_integer("total_sweeps", total_sweeps, 1)
     if time_limit is not None:
-        as_positive("time_limit", time_limit)
+        time_limit = as_number("time_limit", time_limit, above=0)
     if target_energy is not None:
         target_energy = as_number("target_energy", target_energy)
     realism, energy_model = realism or Realism(), energy_model or EnergyModel()

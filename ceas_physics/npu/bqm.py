@@ -9,8 +9,7 @@ import numpy as np
 
 import ising
 from ising import IsingModel
-
-from .checks import as_number
+from ising.arguments import as_number
 
 
 def from_bqm(bqm: dimod.BinaryQuadraticModel) -> tuple[IsingModel, list[Any]]:

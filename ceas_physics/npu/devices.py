@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from .checks import as_number, as_positive
+from ising.arguments import as_choice, as_number
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class PBit:
     clock: str = "poisson"
 
     def __post_init__(self) -> None:
-        _choice("clock", self.clock, ("poisson", "random", "sweep"))
+        as_choice("clock", self.clock, ("poisson", "random", "sweep"))
 
 
 @dataclass(frozen=True)
@@ -79,11 +79,11 @@ class SoftSpin:
 
     def __post_init__(self) -> None:
         for name in ("coupling", "dt", "target"):
-            as_positive(name, getattr(self, name))
+            as_number(name, getattr(self, name), above=0)
         for name in ("amplitude_control", "temperature"):
-            as_number(name, getattr(self, name), 0.0)
+            as_number(name, getattr(self, name), least=0)
         _pair("pump", self.pump)
-        _choice("control", self.control, ("pump", "beta"))
+        as_choice("control", self.control, ("pump", "beta"))
         if self.control == "beta" and self.pump[1] <= 1.0:
             raise ValueError(f"control='beta' needs a last pump above 1, such as pump=(0.0, 2.0), got {self.pump[1]}")
 
@@ -123,10 +123,10 @@ class Oscillator:
 
     def __post_init__(self) -> None:
         for name in ("coupling", "dt"):
-            as_positive(name, getattr(self, name))
-        as_number("temperature", self.temperature, 0.0)
+            as_number(name, getattr(self, name), above=0)
+        as_number("temperature", self.temperature, least=0)
         _pair("injection", self.injection)
-        _choice("control", self.control, ("injection", "beta"))
+        as_choice("control", self.control, ("injection", "beta"))
 
 
 @dataclass(frozen=True)
@@ -161,9 +161,9 @@ class Bifurcation:
     dt: float = 0.75
 
     def __post_init__(self) -> None:
-        _choice("mode", self.mode, ("ballistic", "discrete"))
+        as_choice("mode", self.mode, ("ballistic", "discrete"))
         for name in ("coupling", "a0", "dt"):
-            as_positive(name, getattr(self, name))
+            as_number(name, getattr(self, name), above=0)
 
 
 Device = PBit | SoftSpin | Oscillator | Bifurcation
@@ -189,11 +189,6 @@ def as_device(device: Any) -> Device:
 def drives_beta(device: Device) -> bool:
     """Whether the schedule drives an inverse temperature."""
     return isinstance(device, PBit) or getattr(device, "control", None) == "beta"
-
-
-def _choice(name: str, value: Any, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
 
 
 def _pair(name: str, value: Any) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .checks import as_number
+from ising.arguments import as_number
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class EnergyModel:
 
     def __post_init__(self) -> None:
         for name in ("spin_event", "coupling_read", "static_power", "time_unit"):
-            as_number(name, getattr(self, name), 0.0)
+            as_number(name, getattr(self, name), least=0)
 
     def __str__(self) -> str:
         """The assumptions."""

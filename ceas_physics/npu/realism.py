@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ising.arguments import as_number
 from ising.integers import as_integer
-
-from .checks import as_number
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,6 @@ class Realism:
         if self.bits is not None and as_integer("bits", self.bits, 2) > 52:
             raise ValueError(f"bits must be 2 to 52 or None, got {self.bits}")
         for name in ("mismatch", "noise", "delay"):
-            as_number(name, getattr(self, name), 0.0)
-        if as_number("dead", self.dead, 0.0) >= 1.0:
-            raise ValueError(f"dead must be a fraction in [0, 1), got {self.dead}")
-        as_number("readout_noise", self.readout_noise, 0.0, 0.5)
+            as_number(name, getattr(self, name), least=0)
+        as_number("dead", self.dead, least=0, below=1)
+        as_number("readout_noise", self.readout_noise, least=0, most=0.5)

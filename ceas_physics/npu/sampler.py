@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ising import IsingModel
+from ising.arguments import as_number
 from ising.integers import as_integer
 
 from .anneal import anneal
 from .bqm import from_bqm
-from .checks import as_number
 
 PARAMETERS = (
     "num_reads", "seed", "time_limit", "target_energy", "device", "schedule", "sweeps", "realism", "energy_model",

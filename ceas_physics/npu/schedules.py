@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ising.arguments import as_number
 from ising.integers import as_integer
 
 from ..thermostat import Thermostat
-from .checks import as_number, as_positive
 
 Array = NDArray[np.float64]
 Path = Callable[[Array], Array]
@@ -121,11 +121,11 @@ class Corridor:
         _check_ends(self.start, self.end)
         for name in ("beta_c", "entropy_c"):
             if getattr(self, name) is not None:
-                as_positive(name, getattr(self, name))
+                as_number(name, getattr(self, name), above=0)
         if self.entropy_c is not None and self.entropy_c > log(2):
             raise ValueError(f"entropy_c is per spin, at most ln 2 = 0.693 nats, got {self.entropy_c}")
         for name in ("hold", "final", "width"):
-            as_number(name, getattr(self, name), 0.0, 1.0)
+            as_number(name, getattr(self, name), least=0, most=1)
         if not isinstance(self.thermostat, Thermostat):
             raise ValueError(f"thermostat must be a Thermostat(...), got {self.thermostat!r}")
         as_integer("points", self.points, 3)
