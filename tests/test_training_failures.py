@@ -31,14 +31,15 @@ def test_damaged_checkpoints_are_refused_in_plain_words(tmp_path):
     path = tmp_path / "run.npz"
     short(steps=3, checkpoint=path)
     whole = path.read_bytes()
-    flipped = bytearray(whole)
+    flipped, header = bytearray(whole), whole.replace(b"'shape': (", b"'shape': #", 1)
     flipped[len(whole) // 2] ^= 255
+    assert header != whole
     evil, missing, listed = io.BytesIO(), io.BytesIO(), io.BytesIO()
     np.savez(evil, tree=np.array([{"a": 1}], dtype=object))
     np.savez(missing, tree=np.frombuffer(b'{"settings": {}, "model": {"array": "7"}}', np.uint8))
     np.savez(listed, tree=np.frombuffer(b"[1, 2]", np.uint8))
     others = [file.getvalue() for file in (evil, missing, listed)]
-    for content in (b"", b"not a checkpoint", whole[:-100], whole[: len(whole) // 2], bytes(flipped), *others):
+    for content in (b"", b"not a checkpoint", whole[:-100], whole[: len(whole) // 2], bytes(flipped), header, *others):
         path.write_bytes(content)
         for use in (recover, lambda place: short(steps=3, checkpoint=place)):
             with pytest.raises(

@@ -54,8 +54,9 @@ def load(path: Path, members: Collection[str] = ()) -> dict[str, Any]:
     """
     try:
         with path.open("rb") as file:
-            if not zipfile.is_zipfile(file):  # numpy would take it for a pickle
-                raise zipfile.BadZipFile
+            with zipfile.ZipFile(file) as archive:  # numpy would take anything else for a pickle
+                if archive.testzip():  # and parse the header of an array before its check sum
+                    raise zipfile.BadZipFile
             file.seek(0)
             with np.load(file, allow_pickle=False) as members_on_disk:
                 arrays = dict(members_on_disk)
