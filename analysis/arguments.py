@@ -17,12 +17,15 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 LONGEST = 80  # characters of a value in a message
+FEW = 6  # entries of an array that are quoted
 LARGEST = 1e60  # of a measured value: fourth powers stay doubles
 LARGEST_INTEGER = 2**63 - 1
 
 
 def shown(value: Any) -> str:
     """The value as a message quotes it: one line, cut where it is long."""
+    if isinstance(value, np.ndarray) and value.size > FEW:
+        return f"an array of {value.dtype}, shape {value.shape}"
     try:
         text = " ".join(repr(value).split())
     except Exception:  # a foreign object may raise anything, an int of 5,000 digits has no repr
@@ -69,7 +72,9 @@ def as_integer(name: str, value: Any, least: int) -> int:
         integer = operator.index(value)
     except Exception:  # TypeError; a foreign object may raise anything
         refuse(name, f"an integer >= {least}", value)
-    if isinstance(value, bool) or not least <= integer <= LARGEST_INTEGER:
+    if isinstance(value, bool) or integer < least:
+        refuse(name, f"an integer >= {least}", value)
+    if integer > LARGEST_INTEGER:
         refuse(name, f"an integer >= {least} and below 2^63", value)
     return integer
 

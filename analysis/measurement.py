@@ -211,7 +211,7 @@ def series_of(data: xr.Dataset) -> Series:
             data[name].transpose("disorder", "beta", "pair" if name in PAIR_OBSERVABLES else "chain", "draw").values
         )
         if values.dtype.kind not in "biuf" or values.size == 0:
-            raise ValueError(f"{name} must hold real numbers and not be empty, got {values.dtype} {values.shape}")
+            raise ValueError(f"{name} must be real numbers and not empty, got {values.dtype} of shape {values.shape}")
         if not (np.abs(values) <= LARGEST).all():
             raise ValueError(f"{name} must be finite and at most {LARGEST:g} in size, got NaN, infinity or more")
         series[name] = values

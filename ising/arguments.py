@@ -12,10 +12,13 @@ from numpy.typing import NDArray
 
 Kind = TypeVar("Kind")
 LONGEST = 80  # characters of a value in a message
+FEW = 6  # entries of an array that are quoted
 
 
 def shown(value: Any) -> str:
     """The value as a message quotes it: one line, cut where it is long."""
+    if isinstance(value, np.ndarray) and value.size > FEW:
+        return f"an array of {value.dtype}, shape {value.shape}"
     try:
         text = " ".join(repr(value).split())
     except Exception:  # a foreign object may raise anything, an int of 5,000 digits has no repr
@@ -48,7 +51,7 @@ def as_numbers(
         Not numbers, the wrong number of axes, or an entry that is not finite or out of range.
     """
     what = "a number" if ndim == 0 else "a non-empty array of numbers"
-    array = _real(values)
+    array = real_numbers(values)
     if array is None or (array.size == 0 and not empty):
         refuse(name, what, values)
     if ndim is not None and array.ndim != ndim:
@@ -85,7 +88,7 @@ def as_spins(name: str, values: Any) -> NDArray[Any]:
     ValueError
         Other entries.
     """
-    array = _real(values)
+    array = real_numbers(values)
     if array is None or array.size == 0 or not (np.abs(array) == 1).all():
         refuse(name, "a non-empty array of +1 and -1", values)
     return array
@@ -113,7 +116,7 @@ def as_kind(name: str, value: Any, kind: type[Kind], example: str) -> Kind:
     return value
 
 
-def _real(values: Any) -> NDArray[np.float64] | None:
+def real_numbers(values: Any) -> NDArray[np.float64] | None:
     """The numbers as float64, or None where they are none."""
     try:
         array = np.asarray(values)

@@ -245,7 +245,7 @@ def test_curie_weiss_in_its_scaling_variables():
     at_critical = analysis.curie_weiss_scaling(0.0)
     assert at_critical.susceptibility.item() == pytest.approx(1.1708286566, abs=1e-9)
     assert at_critical.magnetization_abs.item() == pytest.approx(0.9098905883, abs=1e-9)
-    with pytest.raises(ValueError, match="beta_c must be > 0"):
+    with pytest.raises(ValueError, match="beta_c must be finite and > 0"):
         analysis.mean_field_variables(table, 0.0)
     with pytest.raises(ValueError, match=r"must lie in \[-10, 10\]"):
         analysis.curie_weiss_scaling(11.0)

@@ -128,14 +128,14 @@ def test_points_are_complex_numbers(call):
 
 def test_refusals():
     for outside in (1.0, np.nan, 2j):
-        with pytest.raises(ValueError, match="inside the unit disk|must be finite"):
+        with pytest.raises(ValueError, match=r"inside the unit disk|must be finite"):
             disk.moebius(0.0, outside)
-        with pytest.raises(ValueError, match="inside the unit disk|must be finite"):
+        with pytest.raises(ValueError, match=r"inside the unit disk|must be finite"):
             disk.distance(0.0, outside)
-        with pytest.raises(ValueError, match="inside the unit disk|must be finite"):
+        with pytest.raises(ValueError, match=r"inside the unit disk|must be finite"):
             disk.geodesic(outside, 0.0)
     for outside in (1.0 + 1e-12, np.nan, [0.0, 0.1, np.nan]):
-        with pytest.raises(ValueError, match="in the closed unit disk|must be finite"):
+        with pytest.raises(ValueError, match=r"in the closed unit disk|must be finite"):
             disk.moebius(outside, 0.5)
     with pytest.raises(ValueError, match="Euclidean"):
         disk.translation(4, 4)

@@ -211,11 +211,11 @@ def test_log_binning_of_one_pair_a_realisation(small_glass):
     [
         (lambda glass: equilibration(glass.assign_attrs(model_distribution="bimodal"), 2), "use log_binning"),
         (lambda glass: equilibration(glass.isel(disorder=[0]), 2), "at least 2 realisations, got 1"),
-        (lambda glass: equilibration(glass, 0), "bonds_per_site must be > 0"),
+        (lambda glass: equilibration(glass, 0), "bonds_per_site must be finite and > 0"),
         (lambda glass: equilibration(glass.drop_vars("link_overlap"), 2), "link_overlap needs link_overlap"),
         (lambda glass: log_binning(glass.isel(draw=slice(11))), "at least 12 draws, got 11"),
         (lambda glass: log_binning(glass.isel(disorder=0, chain=[0, 1], pair=[0])), "got one"),
-        (lambda glass: bootstrap(glass, "energy", replicas=10), "replicas must be at least 100, got 10"),
+        (lambda glass: bootstrap(glass, "energy", replicas=10), "replicas must be an integer >= 100, got 10"),
         (lambda glass: bootstrap(glass, "heat"), "quantity must be one of"),
         (lambda glass: covariance(glass, "heat"), "quantity must be one of"),
         (lambda glass: confidence_interval(analysis.summarize(glass), "heat"), "name must be one of energy, "),

@@ -99,7 +99,7 @@ def test_fit_loss_is_repeatable_and_travels_with_its_formula():
 def test_fit_loss_refuses(columns, message):
     with pytest.raises(ValueError, match=message):
         fit_loss(*columns, replicas=20)
-    with pytest.raises(ValueError, match="replicas must be at least 20, got 3"):
+    with pytest.raises(ValueError, match="replicas must be an integer >= 20, got 3"):
         fit_loss(SIZES, TOKENS, EXACT, replicas=3)
 
 
