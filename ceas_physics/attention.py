@@ -16,6 +16,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 
+from ising.arguments import as_choice, as_numbers
+from ising.integers import as_integer
+
+from .score_rows import inverse_temperature, shown_scores
+
 MINIMUM_VISIBLE = 8
 BLOCK = 1 << 16  # scores in a block of rows, which stays in cache while beta is scanned
 GRID = np.linspace(np.log(2.0**-6), np.log(2.0**6), 49)  # ln(beta sigma)
@@ -23,32 +28,7 @@ GRID = np.linspace(np.log(2.0**-6), np.log(2.0**6), 49)  # ln(beta sigma)
 
 def causal_mask(n: int) -> np.ndarray:
     """True where query i may see key j, j <= i; shape (n, n)."""
-    return np.tri(n, dtype=bool)
-
-
-def _shown(scores: ArrayLike, visible: ArrayLike | None) -> tuple[np.ndarray, np.ndarray]:
-    """Scores in double precision, and which keys are visible; both of the same shape."""
-    scores = np.asarray(scores)
-    if scores.dtype.kind not in "fiu" or scores.ndim == 0 or scores.shape[-1] == 0:
-        raise ValueError(
-            f"scores must be real, with at least one key on the last axis, got {scores.dtype} {scores.shape}"
-        )
-    if not (scores < np.inf).all():
-        raise ValueError("scores must be finite, or -inf for a hidden key; got NaN or +inf: look for a diverged model")
-    shown = scores > -np.inf
-    if visible is not None:
-        shown &= np.broadcast_to(np.asarray(visible, dtype=bool), scores.shape)
-    if not shown.any(axis=-1).all():
-        raise ValueError("every row needs at least one visible key; leave out the rows that are fully hidden")
-    return scores.astype(float, copy=False), shown
-
-
-def _inverse_temperature(beta: ArrayLike) -> np.ndarray:
-    beta = np.asarray(beta, dtype=float)
-    allowed = np.isfinite(beta) & (beta >= 0)
-    if not allowed.all():
-        raise ValueError(f"beta must be finite and >= 0, got {beta[~allowed].flat[0]}")
-    return beta
+    return np.tri(as_integer("n", n, 1, 2**20), dtype=bool)
 
 
 def _below_top(scores: np.ndarray, shown: np.ndarray) -> np.ndarray:
@@ -61,8 +41,8 @@ def _boltzmann(
     scores: ArrayLike, beta: ArrayLike, visible: ArrayLike | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """p, scores below the row's largest, ln Z of those, beta; the last two of shape (...)."""
-    beta = _inverse_temperature(beta)
-    scores, shown = _shown(scores, visible)
+    scores, shown = shown_scores(scores, visible)
+    beta = inverse_temperature(beta, scores.shape[:-1])
     below = _below_top(scores, shown)
     with np.errstate(over="ignore"):
         weights = np.exp(beta[..., None] * below) * shown
@@ -109,7 +89,9 @@ def score_variance(scores: ArrayLike, beta: ArrayLike, *, visible: ArrayLike | N
 
 def specific_heat(scores: ArrayLike, beta: ArrayLike, *, visible: ArrayLike | None = None) -> np.ndarray:
     """C = beta^2 Var_p[s] of each row; arguments as for ``entropy``."""
-    return (_inverse_temperature(beta) * np.sqrt(score_variance(scores, beta, visible=visible))) ** 2
+    variance = score_variance(scores, beta, visible=visible)
+    with np.errstate(over="ignore"):
+        return (np.asarray(beta) * np.sqrt(variance)) ** 2
 
 
 def participation(scores: ArrayLike, beta: ArrayLike, *, visible: ArrayLike | None = None) -> np.ndarray:
@@ -125,17 +107,17 @@ def sigma_qk(scores: ArrayLike, *, visible: ArrayLike | None = None) -> np.ndarr
 
 def gap_score(scores: ArrayLike, beta: ArrayLike, *, visible: ArrayLike | None = None) -> np.ndarray:
     """T = beta sigma_qk sqrt(2 ln N_eff) of each row, dimensionless; arguments as for ``entropy``."""
-    spread = _inverse_temperature(beta) * sigma_qk(scores, visible=visible)
-    return spread * np.sqrt(2.0 * entropy(scores, beta, visible=visible))
+    remaining = entropy(scores, beta, visible=visible)
+    return np.asarray(beta) * sigma_qk(scores, visible=visible) * np.sqrt(2.0 * remaining)
 
 
 def _head(scores: ArrayLike, visible: ArrayLike | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Scores and visible keys of shape (..., rows, keys), and which rows count, (..., rows)."""
-    scores, shown = (np.atleast_2d(array) for array in _shown(scores, visible))
+    scores, shown = (np.atleast_2d(array) for array in shown_scores(scores, visible))
     counted = shown.sum(axis=-1) >= MINIMUM_VISIBLE
     if not counted.any(axis=-1).all():
         raise ValueError(
-            f"a head needs at least one row with {MINIMUM_VISIBLE} visible keys, the most here is {shown.sum(-1).max()}"
+            f"scores of a head need a row with {MINIMUM_VISIBLE} visible keys, the most here is {shown.sum(-1).max()}"
         )
     return scores, shown, counted
 
@@ -143,7 +125,10 @@ def _head(scores: ArrayLike, visible: ArrayLike | None) -> tuple[np.ndarray, np.
 def head_mean(values: ArrayLike, scores: ArrayLike, *, visible: ArrayLike | None = None) -> np.ndarray:
     """Mean of row values (..., rows) over the head's rows with at least 8 visible keys; ValueError if there is none."""
     _, _, counted = _head(scores, visible)
-    return _mean(np.reshape(values, counted.shape), counted)
+    rows = as_numbers("values", values)
+    if rows.size != counted.size:
+        raise ValueError(f"values must have one entry a row, shape {counted.shape}, got {rows.shape}")
+    return _mean(rows.reshape(counted.shape), counted)
 
 
 def _mean(values: np.ndarray, counted: np.ndarray) -> np.ndarray:
@@ -152,7 +137,7 @@ def _mean(values: np.ndarray, counted: np.ndarray) -> np.ndarray:
 
 def rem_beta(n: ArrayLike, sigma: ArrayLike) -> np.ndarray:
     """beta_n = sqrt(2 ln n)/sigma, freezing of n -> infinity independent normal scores (the random energy model)."""
-    return np.sqrt(2.0 * np.log(n)) / np.asarray(sigma, dtype=float)
+    return np.sqrt(2.0 * np.log(as_numbers("n", n, least=1))) / as_numbers("sigma", sigma, above=0)
 
 
 def planted_half_weight_beta(s0: ArrayLike, sigma_b: ArrayLike, n: ArrayLike) -> np.ndarray:
@@ -161,7 +146,12 @@ def planted_half_weight_beta(s0: ArrayLike, sigma_b: ArrayLike, n: ArrayLike) ->
     The key's score lies ``s0`` above the mean of ``n`` normal background scores of standard deviation ``sigma_b``.
     ValueError if s0 < sigma_b sqrt(2 ln n): such a key never stands out before the background freezes.
     """
-    s0, least = np.asarray(s0, dtype=float), np.asarray(sigma_b, dtype=float) * np.sqrt(2.0 * np.log(n))
+    s0, n, spread = (
+        as_numbers("s0", s0, most=1e100),
+        as_numbers("n", n, above=1),
+        as_numbers("sigma_b", sigma_b, above=0),
+    )
+    least = spread * np.sqrt(2.0 * np.log(n))
     if not (s0 >= least).all():
         raise ValueError(f"s0 must be at least sigma_b sqrt(2 ln n) = {least}, got {s0}")
     return 2.0 * np.log(n) / (s0 + np.sqrt(s0 * s0 - least * least))
@@ -187,6 +177,7 @@ def beta_star(
     ndarray, shape (...)
         H, ln n and sigma_qk are means over rows with at least 8 visible keys; inf where all scores are equal.
     """
+    as_choice("kind", kind, ("self_consistent", "effective", "visible"))
     scores, shown, counted = _head(scores, visible)
     sigma = _mean(sigma_qk(scores, visible=shown), counted)
     log_n = _mean(np.log(shown.sum(axis=-1)), counted)
@@ -197,10 +188,8 @@ def beta_star(
         if kind == "effective":
             if beta is None:
                 raise ValueError('kind="effective" needs the present beta: beta_star(scores, beta, kind="effective")')
-            present = entropy(scores, np.asarray(beta, dtype=float)[..., None], visible=shown)
+            present = entropy(scores, inverse_temperature(beta, sigma.shape)[..., None], visible=shown)
             return np.sqrt(2.0 * _mean(present, counted)) / sigma
-    if kind != "self_consistent":
-        raise ValueError(f'kind must be "self_consistent", "effective" or "visible", got {kind!r}')
     heads = np.empty(sigma.shape)
     for head in np.ndindex(sigma.shape):
         rows = counted[head]
