@@ -1,8 +1,8 @@
 """The rows in work: LANES queries side by side, and the compiled loops over their keys.
 
-Of each head the kept queries are taken in order, LANES at a time, and see one range of keys. Elementwise loops run
-over lanes and need no sum across them, so they become vector code with the same bits in any vector width; products are
-matrix products. Lanes without a query repeat one.
+Of each head the kept queries are taken in order, LANES at a time, and see one range of keys; the block that is not full
+comes first, where keys are few, and its other lanes repeat a query. Elementwise loops run over lanes and need no sum
+across them, so they become vector code with the same bits in any vector width; products are matrix products.
 """
 
 from __future__ import annotations
@@ -64,17 +64,22 @@ def copy_head(part: np.ndarray, batch: int, out: np.ndarray) -> None:
 
 
 @compiled
-def next_rows(kept: np.ndarray, start: int, index: np.ndarray) -> tuple[int, int]:
-    """Put the next kept queries from ``start`` on into ``index``; their number, and where to go on."""
-    count, query = 0, start
-    while query < kept.shape[0] and count < index.shape[0]:
+def next_rows(kept: np.ndarray, start: int, count: int, index: np.ndarray) -> int:
+    """Put the next ``count`` kept queries from ``start`` on into ``index``; where to go on."""
+    lane, query = 0, start
+    while lane < count:
         if kept[query]:
-            index[count] = query
-            count += 1
+            index[lane] = query
+            lane += 1
         query += 1
-    for lane in range(count, index.shape[0]):
-        index[lane] = index[max(count - 1, 0)]
-    return count, query
+    index[count:] = index[count - 1]
+    return query
+
+
+@compiled
+def next_count(left: int) -> int:
+    """Rows of the next block if so many are left: the block that is not full comes first, where keys are few."""
+    return (left - 1) % LANES + 1
 
 
 @compiled

@@ -11,7 +11,7 @@ import numpy as np
 
 from .exponential import compiled
 from .row_beta import choose_beta, row_entropy
-from .row_block import LANES, Block, copy_head, hide, key_range, new_block, next_rows, padded
+from .row_block import LANES, Block, copy_head, hide, key_range, new_block, next_count, next_rows, padded
 
 
 @compiled
@@ -79,11 +79,10 @@ def forward_rows(
         for h in range(heads):
             copy_head(split[1, h], b, keys)
             copy_head(split[2, h], b, values)
-            number, query = 0, 0
-            while True:
-                count, query = next_rows(kept[b, h], query, block.query)
-                if count == 0:
-                    break
+            number, query, left = 0, 0, np.sum(kept[b, h])
+            while left > 0:
+                count = next_count(left)
+                query = next_rows(kept[b, h], query, count, block.query)
                 low, high = key_range(block.query, window)
                 for lane in range(LANES):
                     row = block.query[lane]
@@ -98,4 +97,4 @@ def forward_rows(
                 normalise(w, block.sums[0])
                 np.dot(w.T, values[low:high], block.mixed)
                 store(block, count, window, mixed[h, :, b], beta[b, h], observed[:, b, h])
-                number += 1
+                number, left = number + 1, left - count

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .exponential import compiled
-from .row_block import LANES, copy_head, key_range, next_rows, padded
+from .row_block import LANES, copy_head, key_range, next_count, next_rows, padded
 
 
 @compiled
@@ -94,11 +94,10 @@ def backward_rows(
             copy_head(split[1, h], b, keys)
             copy_head(split[2, h], b, values)
             by_key[2:4] = kind.type(0)
-            number, position = 0, 0
-            while True:
-                count, position = next_rows(kept[b, h], position, query)
-                if count == 0:
-                    break
+            number, position, left = 0, 0, np.sum(kept[b, h])
+            while left > 0:
+                count = next_count(left)
+                position = next_rows(kept[b, h], position, count, query)
                 low, high = key_range(query, window)
                 read_lanes(
                     split[0, h, :, b],
@@ -125,7 +124,7 @@ def backward_rows(
                         d_split[0, h, d, b, row] = d_queries[lane, d] * beta[b, h, row]
                         total += d_queries[lane, d] * split[0, h, d, b, row]
                     d_beta[b, h, row] = total
-                number += 1
+                number, left = number + 1, left - count
             for d in range(d_k):
                 for j in range(context):
                     d_split[1, h, d, b, j] = d_keys[j, d]
