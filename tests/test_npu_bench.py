@@ -99,7 +99,7 @@ def test_bad_runs_are_refused(seconds, hits):
 
 
 def test_bad_probabilities_are_refused():
-    with pytest.raises(ValueError, match="probabilities"):
+    with pytest.raises(ValueError, match="probability"):
         tts(1.0, 1.1)
     with pytest.raises(ValueError, match="goal"):
         tts(1.0, 0.5, goal=1.0)
@@ -166,6 +166,12 @@ def test_every_solver_finds_small_ground_states(monkeypatch):
     text = bench_report.markdown(data, {})
     assert "Peers: none. Not installed: dwave-samplers" in text
     assert text.count("### ") == 2
+    rows = [line.split("|") for line in text.splitlines() if line.startswith(("| instance", "| glass", "| SK"))]
+    assert rows[0][3].strip() == "our replica exchange"
+    seconds = float(data.tts.sel(solver="p-bit, corridor")[0])
+    assert rows[1][5].split()[0] == f"{seconds:.2g}"
+    fixed = data.tts.where(data.solver.isin([*data.solver.values[:3], *data.solver.values[4:8]]), drop=True)
+    assert f"{float(fixed[0].min()):.2g} [" in rows[1][4]
     codes = np.arange(2**12)[:, None] >> np.arange(12) & 1
     assert data.target.values[1] == pytest.approx(cases[1].model.energy(2 * codes - 1).min())
 

@@ -23,6 +23,7 @@ READS = 4  # of a call
 TABU_SECONDS = 0.5  # of a read
 AGENTS = 64
 
+PEER_NAMES = ("dwave-samplers SA", "dwave-samplers tabu", "openjij SA", "simulated-bifurcation")
 MODULES = {"dwave-samplers": "dwave.samplers", "openjij": "openjij", "simulated-bifurcation": "simulated_bifurcation"}
 
 
@@ -42,11 +43,11 @@ def peer_solvers(found: dict[str, str]) -> list[Solver]:
     """The solvers of the packages found."""
     made: list[Solver] = []
     if "dwave-samplers" in found:
-        made += [Solver("dwave-samplers SA", _dwave_annealing), Solver("dwave-samplers tabu", _dwave_tabu)]
+        made += [Solver(PEER_NAMES[0], _dwave_annealing), Solver(PEER_NAMES[1], _dwave_tabu)]
     if "openjij" in found:
-        made.append(Solver("openjij SA", _openjij))
+        made.append(Solver(PEER_NAMES[2], _openjij))
     if "simulated-bifurcation" in found:
-        made.append(Solver("simulated-bifurcation", _simulated_bifurcation))
+        made.append(Solver(PEER_NAMES[3], _simulated_bifurcation))
     return made
 
 

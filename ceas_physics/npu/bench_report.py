@@ -16,6 +16,7 @@ from ..folders import Contents, new_folder
 from ..provenance import stamp
 from . import bench_peers, bench_rates
 from .bench_instances import Instance, agree, cubic_glass, flat_glass, gset_folder, mean_field_glass
+from .bench_overview import overview
 from .bench_solvers import Run, Solver, Trial, solvers
 from .energy_model import EnergyModel
 from .success import TimeToSolution, time_to_solution, tts
@@ -183,6 +184,8 @@ def markdown(data: xr.Dataset, found: dict[str, str] | None = None) -> str:
         "",
         "A run is a word of 64 replicas, a ladder, or a peer's read; TTS counts whole calls but not compilation and "
         f"pilot runs. Energy to solution: {attrs['energy_model']}.",
+        "",
+        overview(data),
     ]
     for name in data.instance.values:
         part = data.sel(instance=name)
