@@ -218,12 +218,12 @@ def test_gradient_share():
 def test_bad_input_is_named():
     for call, words in (
         (lambda: dictionary.token_field([1.0], 1.0), r"\(-1, 1\)"),
-        (lambda: dictionary.token_field([0.5], 0.0), "beta must be positive"),
+        (lambda: dictionary.token_field([0.5], 0.0), "beta must be finite and > 0"),
         (lambda: dictionary.lorentz(1.0), "inside the unit disk"),
         (lambda: dictionary.moebius_scores(np.ones((2, 3)), np.ones((2, 3)), 0.1), "tokens, channels, 3"),
         (lambda: dictionary.attention_weights(np.ones(3), np.ones((2, 4)), 1.0), "must share d"),
         (lambda: dictionary.amplitude_control(np.zeros(3)), "state of rest"),
-        (lambda: dictionary.amplitude_control(np.ones(3), -1.0), "time must be >= 0"),
+        (lambda: dictionary.amplitude_control(np.ones(3), -1.0), "time must be finite and >= 0"),
         (lambda: dictionary.amplitude_control(np.ones(3), scope="some"), "scope must be"),
         (lambda: dictionary.hidden_energy(np.ones(3), np.ones((2, 4)), np.ones(2), 1.0), "do not fit"),
         (lambda: dictionary.effective_couplings(np.ones((1, 17)), [0.0], 1.0), "at most 16"),

@@ -120,7 +120,7 @@ def test_split_of_the_digits():
 
 
 def test_bad_input_is_named():
-    with pytest.raises(ValueError, match="nudge must be positive"):
+    with pytest.raises(ValueError, match="nudge must be finite and > 0"):
         Learning(nudge=0.0)
     with pytest.raises(ValueError, match="hidden must be an integer"):
         Learning(hidden=0)

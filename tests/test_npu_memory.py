@@ -150,9 +150,9 @@ def test_bad_input_is_named():
     for call, words in (
         (lambda: memory.memory_model(lattice, np.ones((2, 5))), r"shape \(n_patterns, 16\)"),
         (lambda: memory.memory_model(ising.from_bonds(3, []), np.ones((1, 3))), "no bonds"),
-        (lambda: memory.relax(ising.ferromagnet(lattice), np.zeros(16)), r"\+-1 of shape"),
+        (lambda: memory.relax(ising.ferromagnet(lattice), np.zeros(16)), r"spins must be .* of \+1 and -1"),
         (lambda: memory.retrieval(lattice, [0]), "n_patterns must be an integer >= 1"),
-        (lambda: memory.retrieval(lattice, [1], overlap=0.0), "0 < overlap <= 1"),
+        (lambda: memory.retrieval(lattice, [1], overlap=0.0), "overlap must be finite and > 0 and <= 1"),
         (lambda: memory.mean_field_overlap(0.2), "no pattern is retrieved"),
     ):
         with pytest.raises(ValueError, match=words):

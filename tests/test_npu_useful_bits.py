@@ -62,7 +62,7 @@ def test_correlation_length_of_the_square_lattice():
 
 def test_bad_input_is_named():
     model = ising.ferromagnet(ising.chain(8))
-    with pytest.raises(ValueError, match="at least one system"):
+    with pytest.raises(ValueError, match="one system or more"):
         useful_bits({}, 0.1)
     with pytest.raises(ValueError, match="no entry for 'b'"):
         useful_bits({"a": model, "b": model}, {"a": 0.1})

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array, issparse
 
 import ising
+from ising.arguments import as_kind
 from ising.streams import Purpose, generator
 
 from .realism import Realism
@@ -90,7 +91,9 @@ def couplings_of(model: ising.IsingModel, realism: Realism | None = None, seed: 
     ValueError
         A model without couplings and fields, or with numbers too large or too small to square.
     """
-    lattice, realism = model.lattice, realism or Realism()
+    model = as_kind("model", model, ising.IsingModel, "ising.ferromagnet(ising.square(8))")
+    realism = Realism() if realism is None else as_kind("realism", realism, Realism, "Realism(noise=0.1)")
+    lattice = model.lattice
     if not np.any(model.couplings) * lattice.n_bonds and not model.has_field:
         raise ValueError(f"there is nothing to anneal: {lattice.name} has no coupling and no field that is not zero")
     present = lattice.neighbors >= 0

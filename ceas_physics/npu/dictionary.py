@@ -8,12 +8,14 @@ Backpropagation: the module `learning`. Where an equality holds the function say
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Complex
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp, softmax
 
+from ising.arguments import as_choice, as_number, as_numbers, refuse
 from ising.integers import as_integer
 from ising.tilings.disk import moebius
 
@@ -39,10 +41,10 @@ def token_field(embedding: ArrayLike, beta: float) -> Array:
     ValueError
         |e| >= 1 or beta <= 0.
     """
-    e = np.asarray(embedding, dtype=np.float64)
+    e = as_numbers("embedding", embedding, empty=True)
     if not (np.abs(e) < 1).all():
         raise ValueError(f"embeddings must lie in (-1, 1), got |e| up to {np.abs(e).max()}; scale them")
-    return np.asarray(np.arctanh(e) / _positive("beta", beta))
+    return np.asarray(np.arctanh(e) / as_number("beta", beta, above=0))
 
 
 def moebius_positions(n: int, a: complex, theta: float = 0.0) -> NDArray[np.complex128]:
@@ -64,8 +66,9 @@ def lorentz(a: complex, theta: float = 0.0) -> Array:
     ValueError
         |a| >= 1.
     """
-    if not abs(a) < 1:
-        raise ValueError(f"the image of the origin must lie inside the unit disk, got |a| = {abs(a)}")
+    if isinstance(a, bool) or not isinstance(a, Complex) or not abs(complex(a)) < 1:
+        refuse("the image a of the origin", "a number inside the unit disk", a)
+    a, theta = complex(a), as_number("theta", theta)
     turn = np.eye(3)
     turn[1:, 1:] = [[np.cos(theta), -np.sin(theta)], [np.sin(theta), np.cos(theta)]]
     cosh, shift = (1 + abs(a) ** 2) / (1 - abs(a) ** 2), 2 * np.array([a.real, a.imag]) / (1 - abs(a) ** 2)
@@ -93,7 +96,7 @@ def moebius_scores(queries: ArrayLike, keys: ArrayLike, a: complex, theta: float
     -------
     (tokens, tokens), query by key
     """
-    q, k = np.asarray(queries, dtype=np.float64), np.asarray(keys, dtype=np.float64)
+    q, k = as_numbers("queries", queries, empty=True), as_numbers("keys", keys, empty=True)
     if q.ndim != 3 or q.shape != k.shape or q.shape[-1] != 3:
         raise ValueError(f"queries and keys must both have shape (tokens, channels, 3), got {q.shape} and {k.shape}")
     step = lorentz(a, theta)
@@ -125,12 +128,14 @@ def attention_energy(x: ArrayLike, keys: ArrayLike, beta: float) -> Array:
     (...)
     """
     x, scores = _scores(x, keys)
-    return np.asarray(-logsumexp(_positive("beta", beta) * scores, axis=-1) / beta + np.sum(x * x, axis=-1) / 2)
+    return np.asarray(
+        -logsumexp(as_number("beta", beta, above=0) * scores, axis=-1) / beta + np.sum(x * x, axis=-1) / 2
+    )
 
 
 def attention_weights(x: ArrayLike, keys: ArrayLike, beta: float) -> Array:
     """softmax(beta K x), (..., n_keys): what the device relaxes towards in one step; see `attention_step`."""
-    return np.asarray(softmax(_positive("beta", beta) * _scores(x, keys)[1], axis=-1))
+    return np.asarray(softmax(as_number("beta", beta, above=0) * _scores(x, keys)[1], axis=-1))
 
 
 def attention_step(
@@ -159,10 +164,10 @@ def attention_step(
     ValueError
         dt outside (0, 1].
     """
-    if not 0 < dt <= 1:
+    if not 0 < as_number("dt", dt) <= 1:
         raise ValueError(f"dt must lie in (0, 1], got {dt}; larger steps may raise the energy")
     weights = attention_weights(x, keys, beta)
-    content = np.asarray(keys if values is None else values, dtype=np.float64)
+    content = as_numbers("values", keys if values is None else values)
     mixed = np.einsum("...k,...kd->...d", weights, content)
     return np.asarray(mixed if dt == 1 else (1 - dt) * np.asarray(x) + dt * mixed)
 
@@ -188,11 +193,10 @@ def amplitude_control(x: ArrayLike, time: float = np.inf, scope: Literal["all", 
     ValueError
         An unknown scope, a negative time, or a state at rest at 0.
     """
-    state = np.asarray(x, dtype=np.float64)
-    if scope not in ("all", "each"):
-        raise ValueError(f"scope must be 'all' or 'each', got {scope!r}")
-    if not time >= 0:
-        raise ValueError(f"time must be >= 0, got {time}")
+    state = as_numbers("x", x)
+    as_choice("scope", scope, ("all", "each"))
+    if not isinstance(time, float) or time != np.inf:
+        time = as_number("time", time, least=0)
     squared = state**2 if scope == "each" else np.mean(state**2, axis=-1, keepdims=True)
     if not (squared > 0).all():
         raise ValueError("x = 0 is a state of rest: no amplitude grows from it")
@@ -213,13 +217,13 @@ def hidden_energy(visible: ArrayLike, weights: ArrayLike, biases: ArrayLike, bet
     beta
         Inverse temperature, > 0.
     """
-    fields = _positive("beta", beta) * _hidden_fields(visible, weights, biases)
+    fields = as_number("beta", beta, above=0) * _hidden_fields(visible, weights, biases)
     return np.asarray(-np.sum(np.logaddexp(fields, -fields), axis=-1) / beta)
 
 
 def hidden_force(visible: ArrayLike, weights: ArrayLike, biases: ArrayLike, beta: float) -> Array:
     """-grad E = W^T tanh(beta (W v + b)): a feed-forward layer whose second matrix is the transpose of the first."""
-    averages = np.tanh(_positive("beta", beta) * _hidden_fields(visible, weights, biases))
+    averages = np.tanh(as_number("beta", beta, above=0) * _hidden_fields(visible, weights, biases))
     return averages @ np.asarray(weights, dtype=np.float64)
 
 
@@ -246,7 +250,7 @@ def effective_couplings(weights: ArrayLike, biases: ArrayLike, beta: float) -> E
     beta
         Inverse temperature, > 0.
     """
-    n = np.asarray(weights).shape[-1]
+    n = as_numbers("weights", weights, ndim=2).shape[1]
     if n > MOST_VISIBLE:
         raise ValueError(f"all 2^n configurations are enumerated: at most {MOST_VISIBLE} visible spins, got {n}")
     spins = 2.0 * (np.arange(2**n)[:, None] >> np.arange(n) & 1) - 1
@@ -270,30 +274,24 @@ def gradient_share(jacobian: ArrayLike) -> float:
     jacobian
         (n, n), d output_i / d input_j.
     """
-    J = np.asarray(jacobian, dtype=np.float64)
+    J = as_numbers("jacobian", jacobian)
     if J.ndim != 2 or J.shape[0] != J.shape[1] or not J.any():
         raise ValueError(f"a Jacobian must be square and not zero, got shape {J.shape}")
     return float(np.sum((J + J.T) ** 2) / (4 * np.sum(J**2)))
 
 
 def _scores(x: ArrayLike, keys: ArrayLike) -> tuple[Array, Array]:
-    state, stored = np.asarray(x, dtype=np.float64), np.asarray(keys, dtype=np.float64)
+    state, stored = as_numbers("x", x), as_numbers("keys", keys)
     if stored.ndim < 2 or state.shape[-1:] != stored.shape[-1:]:
         raise ValueError(f"x (..., d) and keys (..., n_keys, d) must share d, got {state.shape} and {stored.shape}")
     return state, np.einsum("...d,...kd->...k", state, stored)
 
 
 def _hidden_fields(visible: ArrayLike, weights: ArrayLike, biases: ArrayLike) -> Array:
-    v, W, b = (np.asarray(array, dtype=np.float64) for array in (visible, weights, biases))
+    v, W, b = as_numbers("visible", visible), as_numbers("weights", weights), as_numbers("biases", biases)
     if W.ndim != 2 or v.shape[-1:] != W.shape[1:] or b.shape != W.shape[:1]:
         raise ValueError(
             "visible (..., n_visible), weights (n_hidden, n_visible) and biases (n_hidden,) do not fit: "
             f"{v.shape}, {W.shape}, {b.shape}"
         )
     return v @ W.T + b
-
-
-def _positive(name: str, value: float) -> float:
-    if not 0 < value < np.inf:
-        raise ValueError(f"{name} must be positive and finite, got {value}")
-    return value

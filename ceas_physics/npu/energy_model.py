@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ising.arguments import as_number
+from ising.arguments import as_number, as_numbers
 
 
 @dataclass(frozen=True)
@@ -54,5 +54,6 @@ class EnergyModel:
         self, spin_events: NDArray[np.float64], mean_degree: float, time: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         """Joules after that many events of one replica and that much device time."""
-        dynamic = spin_events * (self.spin_event + mean_degree * self.coupling_read)
+        events, time = as_numbers("spin_events", spin_events, least=0), as_numbers("time", time, least=0)
+        dynamic = events * (self.spin_event + as_number("mean_degree", mean_degree, least=0) * self.coupling_read)
         return np.asarray(dynamic + self.static_power * self.time_unit * time)

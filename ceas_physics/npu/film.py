@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ising import IsingModel
+from ising.arguments import as_kind, as_numbers
 from ising.bits import unpack
 from ising.integers import as_integer
 from ising.streams import check_seed
 
 from .reading import make_reader
-from .schedules import as_schedule
 from .sweeps import Sweeps
 
 
@@ -38,7 +38,8 @@ def film(model: IsingModel, beta: ArrayLike, sweeps: int = 1, seed: int = 0) -> 
     ValueError
         Impossible arguments.
     """
-    betas, sweeps = as_schedule(np.asarray(beta)), as_integer("sweeps", sweeps, 1)
+    model = as_kind("model", model, IsingModel, "ising.ferromagnet(ising.square(8))")
+    betas, sweeps = as_numbers("beta", beta, least=0).ravel(), as_integer("sweeps", sweeps, 1)
     unit = Sweeps(model, make_reader(model, 0.0, None), check_seed(seed), 0, 1, float(betas.max()))
     unit.restart(0)
     frames = np.empty((len(betas), model.lattice.n_sites), np.int8)

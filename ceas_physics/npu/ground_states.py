@@ -12,6 +12,7 @@ from scipy.sparse.csgraph import breadth_first_order, connected_components, dijk
 
 import ising
 from ising import IsingModel, Lattice
+from ising.arguments import as_kind
 from ising.integers import as_integer
 
 from .matching import minimum_weight_matching
@@ -74,7 +75,7 @@ def planar_ground_state(model: IsingModel) -> GroundState:
     >>> planar_ground_state(model).energy
     -5.0
     """
-    if model.has_field:
+    if as_kind("model", model, IsingModel, "ising.ferromagnet(ising.square(8))").has_field:
         raise ValueError("planar_ground_state needs fields = 0: a field joins every site to a ghost spin")
     couplings = np.broadcast_to(np.asarray(model.couplings, dtype=np.float64), model.lattice.n_bonds)
     kept = np.flatnonzero(couplings)
@@ -190,7 +191,7 @@ def torus_ground_state(model: IsingModel) -> GroundState:
     >>> torus_ground_state(ising.ferromagnet(ising.square(4))).energy
     -32.0
     """
-    L = model.lattice.attrs.get("L", 0)
+    L = as_kind("model", model, IsingModel, "ising.ferromagnet(ising.square(8))").lattice.attrs.get("L", 0)
     if model.lattice.name != f"square({L})":
         raise ValueError(f"torus_ground_state needs ising.square(L), got {model.lattice.name}")
     if L > LARGEST_TORUS:

@@ -15,6 +15,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from ising.arguments import as_number
 from ising.integers import as_integer
 from ising.streams import check_seed
 
@@ -53,8 +54,7 @@ class Learning:
         for name in ("hidden", "relaxation", "epochs", "batch_size"):
             as_integer(name, getattr(self, name), 1)
         for name in ("beta", "nudge", "learning_rate"):
-            if not 0 < getattr(self, name) < np.inf:
-                raise ValueError(f"{name} must be positive and finite, got {getattr(self, name)}")
+            as_number(name, getattr(self, name), above=0)
 
 
 class Classifier(NamedTuple):
@@ -85,8 +85,7 @@ def digits(test_share: float = 0.25, seed: int = 0) -> Images:
     """
     from sklearn.datasets import load_digits
 
-    if not 0 < test_share < 1:
-        raise ValueError(f"test_share must lie in (0, 1), got {test_share}")
+    test_share = as_number("test_share", test_share, above=0, below=1)
     pixels, labels = load_digits(return_X_y=True)
     order = np.random.default_rng(check_seed(seed)).permutation(len(pixels))
     test, train = np.split(order, [round(test_share * len(order))])

@@ -12,6 +12,7 @@ from scipy.optimize import brentq, minimize_scalar
 from scipy.special import erf, xlogy
 
 from ising import IsingModel, Lattice
+from ising.arguments import as_kind, as_number, as_spins
 from ising.integers import as_integer
 from ising.streams import check_seed
 
@@ -37,10 +38,9 @@ def memory_model(lattice: Lattice, patterns: ArrayLike) -> IsingModel:
     ValueError
         Patterns of another shape or not +-1, or a lattice without bonds.
     """
-    xi = np.asarray(patterns)
-    if xi.ndim != 2 or xi.shape[1] != lattice.n_sites or not (np.abs(xi) == 1).all():
-        raise ValueError(f"patterns must be +-1 of shape (n_patterns, {lattice.n_sites}), got shape {xi.shape}")
-    degree = _mean_degree(lattice)
+    degree, xi = _mean_degree(lattice), as_spins("patterns", patterns)
+    if xi.ndim != 2 or xi.shape[1] != lattice.n_sites:
+        raise ValueError(f"patterns must be of shape (n_patterns, {lattice.n_sites}), got shape {xi.shape}")
     return IsingModel(lattice, _sums(lattice, xi) / degree, name="memory", attrs={"n_patterns": len(xi)})
 
 
@@ -68,10 +68,10 @@ def relax(model: IsingModel, spins: ArrayLike, seed: int = 0) -> NDArray[np.int8
     ValueError
         Spins of another shape or not +-1.
     """
-    n = model.lattice.n_sites
-    given = np.asarray(spins)
-    if given.shape[-1:] != (n,) or not (np.abs(given) == 1).all():
-        raise ValueError(f"spins must be +-1 of shape (..., {n}), got shape {given.shape}")
+    n = as_kind("model", model, IsingModel, "ising.ferromagnet(ising.square(8))").lattice.n_sites
+    given = as_spins("spins", spins)
+    if given.shape[-1:] != (n,):
+        raise ValueError(f"spins must be of shape (..., {n}), got shape {given.shape}")
     neighbors, bonds = model.lattice.neighbors, model.lattice.neighbor_bonds
     per_bond = np.append(np.broadcast_to(np.asarray(model.couplings), model.lattice.n_bonds), 0.0)
     couplings = per_bond[bonds]  # padding -1 takes the 0 at the end
@@ -121,10 +121,11 @@ def retrieval(
     ValueError
         Counts below 1, or an overlap outside (0, 1].
     """
-    counts = [as_integer("n_patterns", count, 1) for count in n_patterns]
+    counts = [as_integer("n_patterns", count, 1) for count in np.atleast_1d(np.asarray(n_patterns, dtype=object))]
     draws, starts, seed = as_integer("draws", draws, 1), as_integer("starts", starts, 1), check_seed(seed)
-    if not counts or not 0 < overlap <= 1:
-        raise ValueError(f"need at least one n_patterns and 0 < overlap <= 1, got {list(n_patterns)} and {overlap}")
+    overlap = as_number("overlap", overlap, above=0, most=1)
+    if not counts:
+        raise ValueError("n_patterns must hold one number of patterns or more, got none")
     degree, n = _mean_degree(lattice), lattice.n_sites
     shape = (len(counts), draws)
     mean, retrieved, bits = np.empty(shape), np.empty(shape), np.empty(shape)
@@ -177,6 +178,8 @@ def capacity(data: xr.Dataset) -> Capacity:
     ValueError
         Fewer than 2 draws, or a share that does not cross 1/2.
     """
+    if "retrieved" not in as_kind("data", data, xr.Dataset, "retrieval(...)"):
+        raise ValueError(f"data must be what retrieval(...) gives, got variables {list(data)}")
     order = np.argsort(data["load"].values)
     loads, share = data["load"].values[order], data["retrieved"].transpose("load", "draw").values[order]
     draws = share.shape[1]
@@ -219,7 +222,7 @@ def mean_field_overlap(load: float) -> float:
     0.998
     """
     best = minimize_scalar(lambda x: -_load(x), bounds=(0.5, 3.0), method="bounded", options={"xatol": 1e-10})
-    if not 0 < load < -best.fun:
+    if not 0 < as_number("load", load) < -best.fun:
         raise ValueError(f"load must lie in (0, {-best.fun:.4f}), got {load}; above it no pattern is retrieved")
     x = brentq(lambda x: _load(x) - load, best.x, 1 / np.sqrt(2 * load))
     return float(erf(x))
@@ -245,7 +248,7 @@ def _sums(lattice: Lattice, patterns: NDArray[np.integer]) -> NDArray[np.float64
 
 
 def _mean_degree(lattice: Lattice) -> float:
-    if not lattice.n_bonds:
+    if not as_kind("lattice", lattice, Lattice, "ising.complete(100)").n_bonds:
         raise ValueError(f"{lattice.name} has no bonds to store patterns in")
     return 2 * lattice.n_bonds / lattice.n_sites
 

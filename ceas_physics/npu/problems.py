@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 import ising
 from ising import IsingModel
+from ising.arguments import as_kind, as_number, shown
 from ising.integers import as_integer
 
 LARGEST = 1e100  # of numbers to be partitioned
@@ -92,7 +93,8 @@ def cut_weight(model: IsingModel, energy: float) -> float:
     ValueError
         If the model is not one of `max_cut` or of the readers of graphs.
     """
-    if "total_weight" not in model.attrs:
+    energy = as_number("energy", energy)
+    if "total_weight" not in as_kind("model", model, IsingModel, "ising.ferromagnet(ising.square(8))").attrs:
         raise ValueError(f"{model.name} has no total_weight: take a model of max_cut, read_gset or read_matrix_market")
     return (model.attrs["total_weight"] - energy) / 2
 
@@ -116,8 +118,7 @@ def number_partitioning(numbers: Sequence[float]) -> tuple[IsingModel, Callable[
     >>> decode([1, 1, 1, -1, -1]).difference
     0
     """
-    numbers = list(numbers)
-    values = _numbers("numbers", numbers)
+    values = _numbers("numbers", numbers := list(numbers) if isinstance(numbers, Iterable) else numbers)
     if len(values) < 2 or np.abs(values).max() > LARGEST:
         raise ValueError(f"numbers must be two or more of size up to {LARGEST:g}; divide by a common factor")
     lattice = ising.complete(len(values))
@@ -214,7 +215,7 @@ def from_qubo(linear: ArrayLike, pairs: ArrayLike, quadratic: ArrayLike, offset:
     fields = -a / 2
     for column in range(2):
         np.subtract.at(fields, lattice.bonds[:, column], b / 4)
-    constant = float(offset + a.sum() / 2 + b.sum() / 4)
+    constant = float(as_number("offset", offset) + a.sum() / 2 + b.sum() / 4)
     return IsingModel(lattice, -b / 4, fields, name="qubo", attrs={"offset": constant})
 
 
@@ -229,7 +230,7 @@ def _numbers(name: str, values: ArrayLike) -> NDArray[np.float64]:
     try:
         array = np.array([float(value) for value in np.asarray(values, dtype=object)])
     except (TypeError, ValueError, OverflowError):
-        raise ValueError(f"{name} must be a list of real numbers, got {repr(values)[:80]}") from None
+        raise ValueError(f"{name} must be a list of real numbers, got {shown(values)}") from None
     if not np.isfinite(array).all():
         raise ValueError(f"{name} must be finite, got {array[~np.isfinite(array)][0]}")
     return array

@@ -8,7 +8,9 @@ from math import inf, log
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ising.arguments import as_number, as_numbers
 from ising.integers import as_integer
+from ising.streams import check_seed
 
 GOAL = 0.99
 CONFIDENCE = 0.95
@@ -72,11 +74,7 @@ def tts(seconds: ArrayLike, probability: ArrayLike, goal: float = GOAL) -> NDArr
     >>> round(float(tts(2.0, 0.9)), 9)
     4.0
     """
-    p = np.asarray(probability, dtype=float)
-    if not ((p >= 0.0) & (p <= 1.0)).all():
-        raise ValueError(f"probabilities must lie in [0, 1], got {probability!r}")
-    if not 0.0 < goal < 1.0:
-        raise ValueError(f"goal must lie in (0, 1), got {goal}")
+    p, goal = as_numbers("probability", probability, least=0, most=1), as_number("goal", goal, above=0, below=1)
     failures = np.log1p(-np.clip(p, 1e-300, goal))
     repeats = np.where(p > 0.0, log(1.0 - goal) / failures, inf)
     return np.asarray(seconds, dtype=float) * repeats
@@ -122,7 +120,8 @@ def time_to_solution(
     >>> print(time_to_solution(np.ones(10), np.zeros(10)))
     > 15.4 (95%)
     """
-    times, found = np.asarray(seconds, dtype=float), np.asarray(hits, dtype=bool)
+    times, found = as_numbers("seconds", seconds, least=0, empty=True), np.asarray(hits, dtype=bool)
+    confidence = as_number("confidence", confidence, above=0, below=1)
     if times.ndim != 1 or times.size == 0 or times.shape != found.shape:
         raise ValueError(
             f"seconds and hits must be of one length > 0, got shapes {times.shape} and {found.shape}; one entry a run"
@@ -131,7 +130,7 @@ def time_to_solution(
     if p == 0.0:
         low = float(tts(times.mean(), largest_probability(n, confidence)))
         return TimeToSolution(0.0, inf, low, inf, n, 0)
-    rows = np.random.default_rng(seed).integers(0, n, (RESAMPLES, n))
+    rows = np.random.default_rng(check_seed(seed)).integers(0, n, (RESAMPLES, n))
     resampled = tts(times[rows].mean(axis=1), found[rows].mean(axis=1))
     tail = 0.5 * (1.0 - confidence)
     low, high = np.quantile(resampled, [tail, 1.0 - tail], method="nearest")

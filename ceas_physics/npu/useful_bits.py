@@ -17,6 +17,7 @@ import xarray as xr
 import ising
 from analysis import decay_length, slice_correlations
 from ising import IsingModel, Schedule
+from ising.arguments import as_kind, as_number, refuse
 from ising.integers import as_integer
 
 COLUMNS = {
@@ -67,11 +68,15 @@ def useful_bits(
     ValueError
         No models, fewer than 2 pairs, or a name without a beta.
     """
-    schedule = schedule or Schedule(1_000, 400, thin=5)
+    if schedule is None:
+        schedule = Schedule(1_000, 400, thin=5)
+    as_kind("schedule", schedule, Schedule, "ising.Schedule(1_000, 400)")
     pairs = as_integer("pairs", pairs, 2)
-    if not models:
-        raise ValueError("models must name at least one system")
-    betas = dict.fromkeys(models, beta) if not isinstance(beta, Mapping) else beta
+    if not isinstance(models, Mapping) or not models:
+        refuse("models", "a dict of one system or more, {8: model, ...}", models)
+    for model in models.values():
+        as_kind("each of models", model, IsingModel, "ising.ferromagnet(ising.square(8))")
+    betas = beta if isinstance(beta, Mapping) else dict.fromkeys(models, as_number("beta", beta, least=0))
     if missing := [name for name in models if name not in betas]:
         raise ValueError(f"beta has no entry for {missing[0]!r}; give one for every key of models")
     rows = [_measure(model, float(betas[name]), schedule, pairs, update, seed) for name, model in models.items()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,8 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .disk import SUFFIX, check_file, entry_of_file, flush_folder, read_checked, remove
+from .disk import SUFFIX, check_file, damaged, entry_of_file, flush_folder, read_checked, remove
 from .errors import StoreError, writing
+from .journal import Journal
+from .manifest import NAME as MANIFEST
 from .manifest import Manifest
 from .parts import read_part
 from .store import RESULT, Store
@@ -19,6 +22,7 @@ from .store import RESULT, Store
 CHUNK = 8192  # steps
 CACHE = 64 * 2**20  # bytes: the chunks that a part of 64 chains touches
 SLAB = 16 * 2**20  # bytes copied at once from an earlier merged file
+LARGEST_STILL = 2**28  # entries of what does not grow
 Piece = tuple[str, tuple[slice, ...], NDArray[Any]]
 
 
@@ -33,7 +37,7 @@ def merge(store: Store) -> Path:
     length = store.manifest.length
     path = store.folder / f"run-{length}.nc"
     if store.journal.merged and store.journal.merged_length == length:
-        return store.folder / str(store.journal.merged["file"])
+        return merged_file(store.folder, store.journal)
     part = path.with_name(path.name + SUFFIX)
     try:
         with writing(path):
@@ -51,13 +55,25 @@ def merge(store: Store) -> Path:
     return path
 
 
+def merged_file(folder: Path, journal: Journal) -> Path:
+    """The merged file, its bytes checked; StoreError if it is not what was written."""
+    assert journal.merged is not None
+    try:
+        return check_file(folder, journal.merged)
+    except FileNotFoundError:
+        raise damaged(folder / journal.merged["file"], "it is missing") from None
+
+
 def frame_of(folder: Path, manifest: Manifest, length: int) -> Any:
     """The Dataset of everything but what grows or is measured last, for a run of so many steps."""
     import io
 
     import xarray as xr
 
-    data = xr.load_dataset(io.BytesIO(read_checked(folder, manifest.frame)), engine="h5netcdf")
+    try:
+        data = xr.load_dataset(io.BytesIO(read_checked(folder, manifest.frame)), engine="h5netcdf")
+    except FileNotFoundError:
+        raise damaged(folder / manifest.frame["file"], "it is missing") from None
     for variable in manifest.variables.values():
         if variable.every > 1:
             steps = np.arange(variable.every - 1, length, variable.every)
@@ -69,7 +85,10 @@ def _start(store: Store, path: Path) -> None:
     """The frame, and the variables that do not grow, put together from the last checkpoints."""
     manifest = store.manifest
     still = {name: one for name, one in manifest.variables.items() if not one.every}
-    arrays = {name: np.empty(manifest.shape(name, 0), one.dtype) for name, one in still.items()}
+    shapes = {name: manifest.shape(name, 0) for name in still}
+    if sum(math.prod(shape) for shape in shapes.values()) > LARGEST_STILL:
+        raise damaged(store.folder / MANIFEST, f"variables of the shapes {shapes}")
+    arrays = {name: np.empty(shapes[name], one.dtype) for name, one in still.items()}
     for unit in range(len(manifest.units)):
         result = (store.checkpoint(unit) or {}).get(RESULT, {})
         for name, array in arrays.items():
@@ -107,23 +126,18 @@ def pieces(store: Store) -> Iterator[Piece]:
     """All that was measured: variable, where it stands, values; first an earlier merged file, then the parts."""
     manifest, journal = store.manifest, store.journal
     if journal.merged:
-        yield from _earlier(check_file(store.folder, journal.merged), manifest)
+        yield from _earlier(merged_file(store.folder, journal), manifest)
     for part in journal.parts:
-        data = read_checked(store.folder, part.file)
+        try:
+            data = read_checked(store.folder, part.file)
+        except FileNotFoundError:
+            raise damaged(store.folder / part.file["file"], "it is missing") from None
         for unit, (start, stop) in part.units.items():
             for name, one in manifest.variables.items():
                 index = manifest.index(name, unit, start, stop)
-                shape = part_shape(manifest, name, unit, start, stop)
+                shape = manifest.part_shape(name, unit, start, stop)
                 if one.every and 0 not in shape:
                     yield name, index, read_part(data, unit, name, shape, one.dtype)
-
-
-def part_shape(manifest: Manifest, name: str, unit: int, start: int, stop: int) -> tuple[int, ...]:
-    """Shape of a variable in the part that holds the steps start .. stop of a unit."""
-    one = manifest.variables[name]
-    rows = stop // one.every - start // one.every if one.every else 0
-    whole = manifest.shape(name, 0, unit)
-    return tuple(rows if dim == one.grows else size for dim, size in zip(one.dims, whole, strict=True))
 
 
 def _earlier(path: Path, manifest: Manifest) -> Iterator[Piece]:
