@@ -6,7 +6,7 @@ units, each of which goes on from a checkpoint, can use them.
 
 from .errors import StoreError
 from .manifest import Manifest, Variable
-from .merge import merge
+from .merging import merge
 from .read import open_run
 from .resume import Rerun, rerun, resume
 from .store import RESULT, Segment, Store

@@ -35,6 +35,8 @@ class Journal:
 
     Attributes
     ----------
+    n_units
+        Units of the run.
     serial
         Number of the next commit.
     merged, merged_length
@@ -45,6 +47,7 @@ class Journal:
         Of each unit: its finished steps, and the file of its last checkpoint.
     """
 
+    n_units: int
     serial: int = 0
     merged: Entry | None = None
     merged_length: int = 0
@@ -57,24 +60,28 @@ class Journal:
         entries = [part.file for part in self.parts] + list(self.checkpoints.values())
         return {one["file"] for one in entries + ([self.merged] if self.merged else [])}
 
-    def common_length(self, n_units: int) -> int:
+    @property
+    def common_length(self) -> int:
         """Steps that all units have finished."""
-        return min(self.lengths.values()) if len(self.lengths) == n_units else 0
+        return min(self.lengths.values(), default=0) if len(self.lengths) == self.n_units else 0
 
     def take(self, line: Mapping[str, Any]) -> None:
         """Apply a line; ValueError if it does not follow from those before."""
         self.serial = int(line["serial"]) + 1
         if "merged" in line:
             self.merged, self.merged_length, self.parts = _entry(line["merged"]), int(line["length"]), []
+            self.lengths = dict.fromkeys(range(self.n_units), self.merged_length)
             return
         units = {int(unit): (int(start), int(stop)) for unit, (start, stop) in line["units"].items()}
         for unit, (start, stop) in units.items():
+            if not 0 <= unit < self.n_units:
+                raise ValueError(f"there is no unit {unit}")
             if self.lengths.get(unit, 0) != start or stop < start:
                 raise ValueError(f"unit {unit} goes from {start} to {stop}, it stood at {self.lengths.get(unit, 0)}")
             self.lengths[unit] = stop
         if line["checkpoint"]:
             self.checkpoints |= dict.fromkeys(units, _entry(line["checkpoint"]))
-        if line["part"]:
+        if any(stop > start for start, stop in units.values()):
             grown = {unit: steps for unit, steps in units.items() if steps[1] > steps[0]}
             self.parts.append(Part(_entry(line["part"]), grown))
 
@@ -91,10 +98,10 @@ def read_journal(folder: Path, manifest: Manifest) -> tuple[Journal, int]:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        return Journal(), 0
+        return Journal(len(manifest.units)), 0
     except OSError as error:
         raise StoreError(f"cannot read {path}: {error.strerror}; see that the disk is there") from None
-    journal, end = Journal(), data.rfind(b"\n") + 1
+    journal, end = Journal(len(manifest.units)), data.rfind(b"\n") + 1
     for line in data[:end].splitlines():
         total, _, text = line.partition(b" ")
         if hashlib.sha256(text).hexdigest().encode() != total:
@@ -103,9 +110,9 @@ def read_journal(folder: Path, manifest: Manifest) -> tuple[Journal, int]:
             journal.take(json.loads(text))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise damaged(path, str(error)) from None
-    units = journal.lengths.keys() | journal.checkpoints.keys()
-    if any(not 0 <= unit < len(manifest.units) for unit in units):
-        raise damaged(path, "it names units that the run does not have")
+    for file, sizes in [(part.file, part.units) for part in journal.parts]:
+        if file["size"] < sum(manifest.bytes(unit, *steps) for unit, steps in sizes.items()):
+            raise damaged(path, f"{file['file']} cannot hold what it should")
     if any(length > manifest.length for length in journal.lengths.values()):
         raise damaged(path, "a unit is longer than the run")
     return journal, end

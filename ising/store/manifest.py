@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from .codec import DTYPES
 from .disk import Entry, write_files
@@ -95,6 +98,16 @@ class Manifest:
             rows if dim == variable.grows else slice(*place.get(dim, (0, self.sizes.get(dim)))) for dim in variable.dims
         )
 
+    def part_shape(self, name: str, unit: int, start: int, stop: int) -> tuple[int, ...]:
+        """Shape of a variable in the part that holds the steps start .. stop of a unit."""
+        index = self.index(name, unit, start, stop)
+        return tuple(piece.stop - piece.start for piece in index)
+
+    def bytes(self, unit: int, start: int, stop: int) -> int:
+        """What a unit measures in these steps."""
+        shapes = ((one, self.part_shape(name, unit, start, stop)) for name, one in self.variables.items() if one.every)
+        return sum(math.prod(shape) * np.dtype(one.dtype).itemsize for one, shape in shapes)
+
     def write(self, folder: Path) -> None:
         """Put it in its place."""
         body = asdict(self)
@@ -144,6 +157,8 @@ def _checked(body: Mapping[str, Any]) -> Manifest:
     manifest = Manifest(**{**body, "variables": variables})
     counts = [manifest.length, *manifest.sizes.values(), *(one.every for one in variables.values())]
     counts += [bound for place in manifest.units for bounds in place.values() for bound in bounds]
+    if not isinstance(manifest.settings, dict):
+        raise ValueError("it has no settings")
     if not all(type(count) is int and 0 <= count < LARGEST for count in counts):
         raise ValueError("it holds impossible sizes")
     for place in manifest.units:

@@ -11,9 +11,10 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from .disk import check_file, damaged, read_checked
+from .errors import StoreError
 from .journal import Journal, read_journal
 from .manifest import Manifest, read_manifest
-from .merge import frame_of, part_shape
+from .merging import frame_of, merged_file
 from .parts import read_part
 
 if TYPE_CHECKING:
@@ -41,22 +42,26 @@ def open_run(path: str | Path) -> Any:
     StoreError
         No store, another format, or damaged.
     """
+    folder = Path(path).expanduser().absolute()
+    try:
+        return _open(folder)
+    except StoreError:
+        return _open(folder)  # a writer may have replaced files between two looks; damage is still there
+
+
+def _open(folder: Path) -> Any:
     import xarray as xr
 
-    folder = Path(path).expanduser().absolute()
     manifest = read_manifest(folder)
     if manifest.kind == SIZES:
         from .sizes import open_sizes
 
         return open_sizes(folder)
     journal, _ = read_journal(folder, manifest)
-    if journal.merged and journal.merged_length == journal.common_length(len(manifest.units)):
+    if journal.merged and journal.merged_length == journal.common_length:
         return _open_merged(folder, manifest, journal)
-    length = journal.common_length(len(manifest.units))
-    try:
-        data = frame_of(folder, manifest, length)
-    except FileNotFoundError:
-        raise damaged(folder / manifest.frame["file"], "it is missing") from None
+    length = journal.common_length
+    data = frame_of(folder, manifest, length)
     for name, one in manifest.variables.items():
         if one.every:
             array = indexing.LazilyIndexedArray(GrowingArray(folder, manifest, journal, name, length))
@@ -64,15 +69,16 @@ def open_run(path: str | Path) -> Any:
     return data
 
 
-def _open_merged(folder: Path, manifest: Manifest, journal: Journal) -> xr.Dataset:
+def open_result(path: Path) -> xr.Dataset:
+    """A merged file, read when used."""
     import xarray as xr
 
-    assert journal.merged is not None
-    try:
-        path = check_file(folder, journal.merged)
-    except FileNotFoundError:
-        raise damaged(folder / journal.merged["file"], "it is missing") from None
-    data = xr.open_dataset(path, engine="h5netcdf", cache=False)
+    return xr.open_dataset(path, engine="h5netcdf", cache=False)
+
+
+def _open_merged(folder: Path, manifest: Manifest, journal: Journal) -> xr.Dataset:
+    path = merged_file(folder, journal)
+    data = open_result(path)
     for name, one in manifest.variables.items():
         shape = manifest.shape(name, journal.merged_length)
         if name not in data or data[name].shape != shape or data[name].dtype.str != one.dtype:
@@ -114,7 +120,7 @@ class GrowingArray(BackendArray):
                 here, there = overlap(manifest.index(name, unit, start, stop), box)
                 if all(piece.stop > piece.start for piece in here):
                     data = data or read_checked(self.folder, part.file)
-                    shape = part_shape(manifest, name, unit, start, stop)
+                    shape = manifest.part_shape(name, unit, start, stop)
                     values[there] = read_part(data, unit, name, shape, self.dtype.str)[here]
         if self.journal.merged:
             self._fill_from_merged(values, box)

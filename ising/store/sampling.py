@@ -18,8 +18,8 @@ from ..provenance import plan_of, settings_in, settings_of
 from ..segments import UnitRun, has_final_spins
 from .errors import StoreError
 from .manifest import Manifest, Variable, read_manifest
-from .merge import frame_of, merge
-from .read import open_run
+from .merging import frame_of, merge
+from .read import open_result
 from .store import RESULT, Segment, Store
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ def run_in_store(plan: Plan, folder: str | Path, progress: bool, threads: int | 
     workers = n_threads(threads)
     with open_store(plan, folder) as store:
         Sampling(plan, store, workers).run(progress, workers)
-        merge(store)
-    return open_run(folder)
+        path = merge(store)
+    return open_result(path)  # its bytes were summed as they were written
 
 
 def open_store(plan: Plan, folder: str | Path) -> Store:
@@ -73,7 +73,7 @@ def stored_plan(folder: str | Path) -> Plan:
     frame = frame_of(here, manifest, manifest.length)
     try:
         return plan_of(manifest.settings, settings_in(frame)[1], manifest.length)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise StoreError(f"{here} is damaged (settings: {error}); put back a copy, or run again") from None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from .manifest import NAME as MANIFEST
 from .manifest import Manifest, read_manifest
 
 FRAME = "frame.nc"
+NUMBERED = ("part", "checkpoint")  # files of a commit, with its number
+LEFT = re.compile(r"(part|checkpoint|run)-\d+\.(nc|bin)(\.part)?|.*\.part")  # what a killed writer may leave
 RESULT = "result"  # key of a checkpoint: arrays of the variables that do not grow, by name
 
 
@@ -114,6 +117,8 @@ class Store:
         """The tree of a unit's last checkpoint, or None."""
         wanted = self.journal.checkpoints.get(unit)
         if wanted is None:
+            if self.length(unit):
+                raise damaged(self.folder / JOURNAL, f"the checkpoint of unit {unit} is not in it")
             return None
         latest, tree = self._latest  # units are committed, and asked for, many together
         if latest == wanted["sha256"]:
@@ -155,8 +160,7 @@ class Store:
         before = {part.file["file"] for part in self.journal.parts}
         before |= {self.journal.merged["file"]} if self.journal.merged else set()
         serial, journal = self.journal.serial, self.journal
-        lines: list[Mapping[str, Any]] = [{"serial": serial, "part": None, "checkpoint": None, "units": {
-            str(unit): [0, stop] for unit, stop in journal.lengths.items()}}]  # fmt: skip
+        lines: list[Mapping[str, Any]] = [{"serial": serial, "merged": dict(merged), "length": length}]
         by_file: dict[str, list[int]] = {}
         for unit, entry in journal.checkpoints.items():
             by_file.setdefault(entry["file"], []).append(unit)
@@ -164,7 +168,6 @@ class Store:
             places = {str(unit): [self.length(unit)] * 2 for unit in units}
             entry = journal.checkpoints[units[0]]
             lines.append({"serial": serial, "part": None, "checkpoint": entry, "units": places})
-        lines.append({"serial": serial, "merged": dict(merged), "length": length})
         self._end = rewrite(self.folder, lines)
         self.journal, self._end = read_journal(self.folder, self.manifest)
         self._remove(before)
@@ -175,17 +178,21 @@ class Store:
 
     def _sweep_up(self) -> None:
         """Remove what a killed writer left: files that the journal does not count."""
-        ours = {path.name for path in self.folder.iterdir()}
         keep = self.journal.files() | {MANIFEST, JOURNAL, FRAME, LOCK}
-        for name in ours - keep:
-            remove(self.folder / name)
+        left = [path for path in self.folder.iterdir() if path.name not in keep and LEFT.fullmatch(path.name)]
+        for path in left:  # a commit that is not in the journal can only be the next one
+            number = path.name.split(".")[0].split("-")
+            if number[0] in NUMBERED and int(number[1]) > self.journal.serial:
+                raise damaged(self.folder / JOURNAL, f"{path.name} is not in it")
+        for path in left:
+            remove(path)
 
 
 def refuse_differences(folder: Path, stored: Manifest, given: Manifest) -> None:
     """ValueError naming what another run than the stored one is asked for; more steps are not another run."""
     if stored.kind != given.kind:
         raise ValueError(f"{folder} holds a run of {stored.kind}, not of {given.kind}; give another folder as store=")
-    for name in stored.settings.keys() | given.settings.keys():
+    for name in dict.fromkeys([*given.settings, *stored.settings]):
         then, now = stored.settings.get(name), given.settings.get(name)
         if then != now:
             raise ValueError(
