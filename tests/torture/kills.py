@@ -1,0 +1,110 @@
+"""``kill -9`` at random moments of stored runs: ``python tests/torture/kills.py --count 10 --seed 0`` for each kind.
+
+A run is killed again and again, each time after a random part of a second, and started again by the same call, until it
+has been killed often enough; then it may finish, and must have the bits of a run that was never disturbed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent.parent.parent))
+
+import xarray as xr
+
+import ising
+
+
+def run(kind: str, store: Path | None) -> xr.Dataset:
+    """The run of a kind: some seconds on one core, in tens of segments."""
+    if kind == "sampling":
+        model = ising.ferromagnet(ising.square(32))
+        options: dict[str, Any] = {"update": "heat_bath", "configurations": 1000}
+        return sample(model, [0.40, 0.42, 0.44, 0.46], ising.Schedule(20_000, 30_000), store, **options)
+    if kind == "clusters":
+        model = ising.ferromagnet(ising.square(32))
+        return sample(model, [0.40, 0.44], ising.Schedule(10_000, 40_000), store, update="wolff", chains=6)
+    if kind == "exchange":
+        models = ising.edwards_anderson(ising.cubic(8), seed=1, disorder=3)
+        return sample(models, [0.5, 0.7, 0.9, 1.1], ising.Schedule(10_000, 20_000), store, chains=64, exchange=True)
+    model = ising.sherrington_kirkpatrick(64, seed=1)
+    return sample(model, [0.5, 1.0, 1.5], ising.Schedule(5_000, 15_000), store, chains=128, exchange=True)
+
+
+def sample(model: Any, betas: list[float], schedule: ising.Schedule, store: Path | None, **options: Any) -> xr.Dataset:
+    """`ising.sample`, quietly."""
+    return ising.sample(model, betas, schedule, store=store, progress=False, seed=3, **options)
+
+
+KINDS = ("sampling", "clusters", "exchange", "fields")
+
+
+def torture(kind: str, kills: int, chance: random.Random) -> tuple[int, int, bool]:
+    """Kills that hit a run under way, those of them after the first draws, whether the result is the undisturbed."""
+    expected = run(kind, None)
+    with tempfile.TemporaryDirectory() as folder:
+        store, hits, deep = Path(folder) / "run", 0, 0
+        command = [sys.executable, __file__, "--child", kind, "--store", str(store)]
+        while hits < kills and kill_one(command, chance, store):
+            hits += 1
+            deep += (store / "manifest.json").exists() and ising.open_run(store).sizes.get("draw", 0) > 0
+        result = run(kind, store)
+        same = result.identical(expected)
+        result.close()
+    return hits, deep, same
+
+
+def kill_one(command: list[str], chance: random.Random, store: Path) -> bool:
+    """Kill a process at any moment, or, every other time, soon after it has added to the journal; was it alive?"""
+    journal = store / "journal.jsonl"
+    before = journal.stat().st_size if journal.exists() else 0
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()  # imports are done
+    wait = chance.uniform(0.0, 1.0)
+    if chance.random() < 0.5:
+        while process.poll() is None and not (journal.exists() and journal.stat().st_size != before):
+            time.sleep(0.001)
+        wait *= 0.3
+    time.sleep(wait)
+    os.kill(process.pid, signal.SIGKILL)
+    process.stdout.close()
+    return process.wait() == -signal.SIGKILL
+
+
+def main() -> None:
+    """Run as a script, or, with --child, be the process that is killed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=10, help="kills of each kind")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--child", choices=KINDS)
+    parser.add_argument("--store", type=Path)
+    options = parser.parse_args()
+    if options.child:
+        from ising.store import sampling
+
+        sampling.LEAST = sampling.MOST = 0.05  # a commit every twentieth of a second
+        print("begin", flush=True)
+        run(options.child, options.store)
+        return
+    chance, all_same = random.Random(options.seed), True
+    for kind in KINDS:
+        kills, deep, same = torture(kind, options.count, chance)
+        all_same &= same and kills == options.count
+        print(
+            f"{kind}: {kills} kills of a run under way, {deep} after first draws; result identical: {same}", flush=True
+        )
+    sys.exit(not all_same)
+
+
+if __name__ == "__main__":
+    main()
