@@ -97,6 +97,7 @@ def time_to_solution(data: xr.Dataset, family: str, ax: Axes | None = None) -> A
     ax.set(xscale="log", yscale="log", xlabel="number of spins", ylabel="TTS99  [s, one core]", title=family)
     shown = np.unique(sizes)
     ax.set_xticks(shown, [str(size) for size in shown])
+    ax.set_xlim(shown[0] / 1.25, shown[-1] * 1.25)
     ax.xaxis.set_minor_locator(NullLocator())
     ax.legend(frameon=False, fontsize="x-small", loc="center left", bbox_to_anchor=(1.0, 0.5))
     return _tidy(ax)
