@@ -10,16 +10,18 @@ from .training import train
 from .transformer import TransformerConfig
 
 if TYPE_CHECKING:
-    from . import npu
+    from . import claims, npu
     from .npu import anneal
 
 __version__ = version("ceas-physics")
 
-__all__ = ["Thermostat", "TransformerConfig", "anneal", "attention", "corridor", "npu", "train"]
+__all__ = ["Thermostat", "TransformerConfig", "anneal", "attention", "claims", "corridor", "npu", "train"]
 
 
 def __getattr__(name: str) -> Any:
-    """The annealer loads on first use: importing the package stays light."""
+    """The annealer and the ledger load on first use: importing the package stays light."""
+    if name == "claims":
+        return import_module(".claims", __name__)
     if name in ("anneal", "npu"):
         npu = import_module(".npu", __name__)
         return npu if name == "npu" else npu.anneal

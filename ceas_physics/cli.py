@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
-from .commands import attention, machines, monte_carlo, runs, transitions
+from .commands import attention, ledger, machines, monte_carlo, runs, transitions
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="ceas", description="Critical points of spin systems and attention heads.")
     parser.add_argument("--version", action="version", version=version("ceas-physics"))
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for subject in (transitions, monte_carlo, runs, attention, machines):
+    for subject in (transitions, monte_carlo, runs, attention, machines, ledger):
         subject.add(commands)
     return parser
 

@@ -1,0 +1,172 @@
+"""The ledger: all claims tested, as a Dataset."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from tqdm.auto import tqdm
+
+from ising.streams import check_seed
+
+from ..provenance import versions
+from . import rules
+from .entry import REGISTRY, Claim, Curve, Finding, Look, claimed_numbers, ends
+
+POINTS = ("curve_x", "curve_y", "curve_error")
+COLUMNS = {
+    "text": ("the claim in our words", "1"),
+    "tested": ("how it was tested", "1"),
+    "number": ("our number; of a range its lower end", "see units"),
+    "number_high": ("upper end of our number where it is a range, else nan", "see units"),
+    "half_interval": ("half of the 95 % interval of our number; 0: exact", "see units"),
+    "error": ("standard deviation of our number for a normal interval, half_interval/1.96", "see units"),
+    "units": ("units of the numbers", "1"),
+    "claimed_low": ("lower end of what is claimed; -inf: none", "see units"),
+    "claimed_high": ("upper end of what is claimed; inf: none", "see units"),
+    "reading": ("how the words of the claim were made into a range", "1"),
+    "verdict": (f"one of: {', '.join(rules.VERDICTS)}", "1"),
+    "why": ("why, from the numbers", "1"),
+    "command": ("reruns it", "1"),
+    "code": ("module:name of what computes it", "1"),
+    "evidence": ("where the numbers come from", "1"),
+    "parent": ("the claim that a row belongs to; empty for a claim", "1"),
+    "seconds": ("wall-clock time of the test", "s"),
+    "curve_labels": ("labels of the curve's axes, x | y", "1"),
+    "curve_mark": ("where along x the claim points; nan: nowhere", "see curve_labels"),
+}
+
+
+def run(
+    ids: Sequence[str] | None = None,
+    *,
+    full: bool = False,
+    results: str | Path | None = None,
+    seed: int = 0,
+    progress: bool = True,
+    claimed: Mapping[str, Any] | None = None,
+) -> xr.Dataset:
+    """Test claims, and return what came out beside what is claimed.
+
+    Parameters
+    ----------
+    ids : sequence of str, optional
+        Claims ("A1", "C2") or rows of them ("C2/GPT-3"); all by default.
+    full : bool
+        Make the stored results that are missing, about an hour; finished ones are not made again.
+    results : str or Path, optional
+        Folder of stored results, ``ceas-results`` by default.
+    seed : int
+        Root of all random numbers of what is computed now.
+    progress : bool
+        Show a bar that names the claim at work.
+    claimed : mapping, optional
+        Other claimed numbers than those of the package, in the form of ``claimed_numbers()``.
+
+    Returns
+    -------
+    xarray.Dataset
+        Dimension ``claim``: a claim, and after it its rows (``parent`` names it) where it has several. Variables as in
+        ``COLUMNS``; ``curve_x``, ``curve_y``, ``curve_error`` on (claim, point) are the numbers behind a verdict.
+
+    Raises
+    ------
+    ValueError
+        An unknown claim or row, or a seed outside [0, 2^63).
+
+    Examples
+    --------
+    >>> ledger = run(["C1"], progress=False)
+    >>> ledger.verdict.item(), round(ledger.number.item(), 3)
+    ('inconsistent', 0.461)
+    """
+    numbers = claimed_numbers() if claimed is None else claimed
+    chosen = _chosen(ids, numbers)
+    look = Look({}, Path(results or "ceas-results"), full, check_seed(seed), False)
+    records: list[dict[str, Any]] = []
+    with tqdm(chosen.items(), desc="claims", unit="claim", disable=not progress) as bar:
+        for id, rows in bar:
+            bar.set_description(f"claim {id}")
+            records += _test(REGISTRY[id], numbers[id], look, rows)
+    return _dataset(records).assign_attrs(seed=seed, versions=json.dumps(versions()))
+
+
+def _chosen(ids: Sequence[str] | None, numbers: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The claims asked for, in the order of the claimed numbers, each with its rows; no rows: all."""
+    wanted: dict[str, list[str]] = {}
+    for name in numbers if ids is None else ids:
+        id, _, row = name.partition("/")
+        if id not in REGISTRY:
+            raise ValueError(f"claims are {', '.join(REGISTRY)}, and rows of them such as C2/GPT-3; got {name!r}")
+        wanted.setdefault(id, []).append(row)
+    return {id: [] if "" in wanted[id] else wanted[id] for id in numbers if id in wanted}
+
+
+def _test(claim: Claim, numbers: Mapping[str, Any], look: Look, rows: list[str]) -> list[dict[str, Any]]:
+    """Records of a claim: its own if it was asked for, then those of its rows."""
+    started = time.perf_counter()
+    look.claimed = numbers
+    findings = claim.test(look)
+    seconds = time.perf_counter() - started
+    names = [finding.row for finding in findings]
+    if unknown := [row for row in rows if row not in names]:
+        raise ValueError(f"rows of {claim.id} are {', '.join(names)}; got {unknown[0]!r}")
+    single = len(findings) == 1
+    if rows:
+        findings = [finding for finding in findings if finding.row in rows]
+    table = [_record(f"{claim.id}/{each.row}", claim, numbers, each, seconds, claim.id) for each in findings]
+    if rows:
+        return table
+    if single:
+        return [_record(claim.id, claim, numbers, findings[0], seconds, "")]
+    return [_record(claim.id, claim, numbers, _summary(findings), seconds, ""), *table]
+
+
+def _summary(findings: list[Finding]) -> Finding:
+    """What the rows say together."""
+    verdicts = [finding.verdict for finding in findings]
+    groups = {verdict: [f.row for f in findings if f.verdict == verdict] for verdict in rules.SEVEREST_FIRST}
+    why = "; ".join(f"{len(rows)} of {len(findings)} {verdict} ({', '.join(rows)})" for verdict, rows in groups.items()
+                    if rows)  # fmt: skip
+    evidence = ", ".join(dict.fromkeys(finding.evidence for finding in findings))
+    return Finding(rules.joined(verdicts), why, f"{len(findings)} rows", evidence=evidence)
+
+
+def _record(
+    id: str, claim: Claim, numbers: Mapping[str, Any], found: Finding, seconds: float, parent: str
+) -> dict[str, Any]:
+    row = numbers["rows"].get(found.row, {})
+    low, high = found.claimed or ends(row)
+    return {
+        "claim": id, "text": numbers["claim"], "tested": found.tested, "number": found.number,
+        "number_high": found.number_high, "half_interval": found.half, "error": found.half / rules.TWO_SIDED,
+        "units": numbers["units"], "claimed_low": low, "claimed_high": high, "reading": numbers["reading"],
+        "verdict": found.verdict, "why": found.why, "command": claim.command or f"ceas claims {claim.id}",
+        "code": claim.code, "evidence": found.evidence, "parent": parent, "seconds": seconds, "curve": found.curve,
+    }  # fmt: skip
+
+
+def _dataset(records: list[dict[str, Any]]) -> xr.Dataset:
+    curves: list[Curve | None] = [record.pop("curve") for record in records]
+    for record, curve in zip(records, curves):
+        record["curve_labels"] = f"{curve.x_label} | {curve.y_label}" if curve else ""
+        record["curve_mark"] = curve.mark if curve else math.nan
+    names = [record.pop("claim") for record in records]
+    columns = {name: ("claim", [record[name] for record in records]) for name in COLUMNS}
+    data = xr.Dataset(columns, {"claim": names})
+    length = max((np.size(curve.x) for curve in curves if curve), default=0)
+    points = np.full((len(POINTS), len(curves), length), np.nan)
+    for k, curve in enumerate(curves):
+        if curve:
+            points[:, k, : np.size(curve.x)] = np.broadcast_arrays(curve.x, curve.y, curve.error)
+    for name, values in zip(POINTS, points):
+        data[name] = ("claim", "point"), values
+    for name, (long_name, units) in COLUMNS.items():
+        data[name].attrs = {"long_name": long_name, "units": units}
+    return data
