@@ -238,6 +238,11 @@ def test_damaged_dimod_files(tmp_path):
     assert absurd != content
     with pytest.raises(ValueError, match="damaged BQM: its header promises"):
         read_dimod(written(tmp_path, absurd))
+    with pytest.raises(ValueError, match="damaged BQM"):
+        read_dimod(written(tmp_path, content[:60]))
+    for text in (b"\xff\xfe1", "[" * 100_000):
+        with pytest.raises(ValueError, match=r"graph\.txt: neither a BQM file of dimod nor JSON"):
+            read_dimod(written(tmp_path, text))
     with pytest.raises(ValueError, match="line 2: neither a BQM file of dimod nor JSON"):
         read_dimod(written(tmp_path, '{"a":\n !}'))
     with pytest.raises(ValueError, match="damaged BQM"):

@@ -43,10 +43,15 @@ def read_dimod(path: TextPath) -> IsingModel:
         A damaged file.
     """
     content = Path(path).read_bytes()
+    binary = content.startswith(MAGIC)
     try:
-        return _model(_from_binary(content) if content.startswith(MAGIC) else _from_json(json.loads(content)))
+        document = None if binary else json.loads(content)
     except json.JSONDecodeError as error:
         raise ValueError(f"{path}, line {error.lineno}: neither a BQM file of dimod nor JSON: {error.msg}") from None
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: neither a BQM file of dimod nor JSON: {error}") from None
+    try:
+        return _model(_from_binary(content) if binary else _from_json(document))
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError, RecursionError) as error:
         raise ValueError(f"{path}: damaged BQM: {error or type(error).__name__}") from error
 
