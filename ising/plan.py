@@ -19,7 +19,7 @@ from .checks import (
     choose_update,
     default_chains,
 )
-from .engine import Workshop, choose_kernel
+from .engine import Block, Workshop, choose_kernel
 from .integers import as_integer
 from .model import IsingModel
 from .schedule import Schedule
@@ -65,6 +65,11 @@ class Plan:
     def n_sites(self) -> int:
         """Sites of the lattice."""
         return self.models[0].lattice.n_sites
+
+    @cached_property
+    def blocks(self) -> list[Block]:
+        """What its units carry."""
+        return list(self.workshop.blocks())
 
     @cached_property
     def workshop(self) -> Workshop:

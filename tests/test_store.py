@@ -1,13 +1,17 @@
 """The run store: a run that is stopped anywhere, resumed and lengthened has the bits of one that never was."""
 
+import json
 import os
+import pickle
 
 import numpy as np
 import pytest
 import xarray as xr
 
 import ising
-from ising.store import disk, journal, sampling
+from ising.plan import make_plan
+from ising.provenance import settings_of
+from ising.store import disk, journal, merge, sampling
 from ising.store import store as store_files
 
 SQUARE = ising.ferromagnet(ising.square(6))
@@ -68,6 +72,23 @@ def test_sizes(tmp_path):
     assert ising.model_from(joined.sel(L="a")).couplings == 2
 
 
+@pytest.mark.parametrize("case", ["exchange", "wolff", "arrays"])
+def test_units_may_be_carried_by_any_process(case, tmp_path):
+    """From JSON, arrays and checkpoints alone, a step at a time, in any order."""
+    model, beta, options = CASES[case]
+    plan = make_plan(model, beta, SHORT, **options)
+    settings, arrays = settings_of(plan)
+    settings = json.loads(json.dumps(settings))
+    with sampling.open_store(plan, tmp_path / "run") as store:
+        while unfinished := [unit for unit in range(len(plan.blocks)) if store.length(unit) < SHORT.draws]:
+            segments = [sampling.carry(settings, arrays, 20, u, store.checkpoint(u), 0) for u in reversed(unfinished)]
+            store.commit(pickle.loads(pickle.dumps(segments)))
+        with pytest.raises(ValueError, match="go on where their units stand"):
+            store.commit(segments)
+        merge(store)
+    xr.testing.assert_identical(ising.open_run(tmp_path / "run").load(), run(model, beta, **options))
+
+
 class Killed(BaseException):
     """Stands for the end of the process."""
 
@@ -116,7 +137,9 @@ def test_killed_at_every_step_of_writing(step, tmp_path, monkeypatch, many_commi
 
 def _without_last_words(self, progress, threads):
     """`Sampling.run` of a process that is killed: no unit hands in what it has."""
-    works = [self._work(unit) for unit in range(len(self.blocks)) if self.store.length(unit) < self.plan.schedule.draws]
+    works = [
+        self._work(unit) for unit in range(len(self.plan.blocks)) if self.store.length(unit) < self.plan.schedule.draws
+    ]
     try:
         for work in works:
             for _ in work:

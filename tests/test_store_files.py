@@ -149,6 +149,24 @@ def test_a_disk_that_refuses_is_one_line_and_loses_nothing(number, call, tmp_pat
     xr.testing.assert_identical(run(store=tmp_path / "run").load(), run())
 
 
+def test_one_refusal_loses_nothing_measured(tmp_path, monkeypatch, many_commits):
+    """Room for a moment only was missing: what was queued is written with what follows, in order."""
+    plain, calls = disk.os.fsync, 0
+
+    def refuses_once(descriptor):
+        nonlocal calls
+        calls += 1
+        if calls == 12:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return plain(descriptor)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(disk.os, "fsync", refuses_once)
+        with pytest.raises(ising.StoreError, match="make room"):
+            run(store=tmp_path / "run", threads=1)
+    xr.testing.assert_identical(run(store=tmp_path / "run").load(), run())
+
+
 FILE_LIMIT = """
 import resource, sys, ising
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), -1))

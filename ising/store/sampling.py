@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
 
 from ..dataset import describe, layout
 from ..driver import n_threads, run_on_threads
@@ -29,6 +33,7 @@ KIND = "sample"
 BUFFER = 128 * 2**20  # bytes measured and not yet written, over all units
 SHARE = 100  # the next commit is due after this many times what the last one took
 LEAST, MOST = 1.0, 30.0  # seconds between commits
+GRACE = 0.3  # seconds in which all units that run look up
 DTYPES = {"configurations": "|i1", "spins": "|i1", "round_trips": "<i8"}  # others are <f8
 
 
@@ -78,17 +83,17 @@ def stored_plan(folder: str | Path) -> Plan:
 
 
 class Sampling:
-    """Units at work on one store; what they have done is committed together, every few seconds."""
+    """Units at work on one store: every few seconds all are asked for what they have done, and it is committed."""
 
     def __init__(self, plan: Plan, store: Store, threads: int) -> None:
-        self.plan, self.blocks, self.store = plan, list(plan.workshop.blocks()), store
-        self.quota = BUFFER // (4 * threads)  # bytes of one unit
+        self.plan, self.store, self.quota = plan, store, BUFFER // (4 * threads)  # bytes of one unit
         self.adding, self.committing = threading.Lock(), threading.Lock()
-        self.pending, self.round, self.due, self.pause = list[Segment](), 0, time.monotonic() + LEAST, LEAST
+        self.pending: list[Segment] = []
+        self.round, self.asked, self.due = 0, False, time.monotonic() + LEAST
 
     def run(self, progress: bool, threads: int) -> None:
         """Carry all units to the end of the run."""
-        schedule, store, units = self.plan.schedule, self.store, range(len(self.blocks))
+        schedule, store, units = self.plan.schedule, self.store, range(len(self.plan.blocks))
         works = [self._work(unit) for unit in units if store.length(unit) < schedule.draws]
         total, warmed = len(units) * schedule.sweeps, sum(store.length(unit) > 0 for unit in units)
         done = warmed * schedule.warmup + sum(map(store.length, units)) * schedule.thin
@@ -97,7 +102,8 @@ class Sampling:
             self._commit()
         except BaseException as error:
             for work in works:  # hands in what the units under way have measured
-                work.close()
+                with suppress(ValueError):  # of one that still runs after a second Ctrl-C
+                    work.close()
             self._commit()
             if isinstance(error, KeyboardInterrupt):
                 here = store.folder
@@ -107,14 +113,14 @@ class Sampling:
             raise
 
     def _work(self, unit: int) -> Generator[int, None, None]:
-        run, mine = UnitRun(self.plan, self.blocks[unit], self.store.checkpoint(unit)), self.round
+        run, mine = UnitRun(self.plan, self.plan.blocks[unit], self.store.checkpoint(unit)), self.round
         kept = run.position
         try:
             for n in run.steps():
                 if mine != self.round or run.size > self.quota:
                     mine, kept = self.round, self._hand_in(unit, run, kept)
                 if time.monotonic() > self.due:
-                    self._commit()
+                    self._tick()
                 yield n
         finally:
             if kept != run.position:
@@ -122,10 +128,7 @@ class Sampling:
 
     def _hand_in(self, unit: int, run: UnitRun, kept: tuple[int, int]) -> tuple[int, int]:
         """Queue what a unit has done since it was kept; where it stands now."""
-        checkpoint = run.checkpoint()
-        if run.draws == self.plan.schedule.draws:
-            checkpoint[RESULT] = run.result()
-        segment = Segment(unit, kept[1], run.draws, run.take(), checkpoint)
+        segment = _segment(unit, run, kept[1])
         with self.adding:
             self.pending.append(segment)
             waiting = sum(array.nbytes for one in self.pending for array in one.arrays.values())
@@ -133,19 +136,82 @@ class Sampling:
             self._commit()
         return run.position
 
+    def _tick(self) -> None:
+        """It is time: first all units are asked to hand in, then, when they have had time to, it is committed."""
+        with self.adding:
+            if time.monotonic() < self.due:
+                return
+            ask, self.asked = not self.asked, not self.asked
+            self.due = time.monotonic() + (min(LEAST, GRACE) if ask else MOST)
+            self.round += ask
+        if not ask:
+            self._commit()
+
     def _commit(self) -> None:
-        """Write what is queued and begin a round, in which every unit will hand in again; one thread at a time."""
+        """Write what is queued, one thread at a time; what cannot be written stays queued."""
         with self.committing:
             started = time.monotonic()
-            self.due, self.round = started + MOST, self.round + 1
             with self.adding:
                 queue, self.pending = self.pending, []
-            while queue:
-                first = {one.unit: one for one in reversed(queue)}  # a unit twice: one after the other
-                self.store.commit(list(first.values()))
-                queue = [one for one in queue if one is not first[one.unit]]
+            try:
+                while queue:
+                    first = {one.unit: one for one in reversed(queue)}  # a unit twice: one after the other
+                    self.store.commit(list(first.values()))
+                    queue = [one for one in queue if one is not first[one.unit]]
+            except BaseException:
+                with self.adding:
+                    self.pending = queue + self.pending
+                raise
             ended = time.monotonic()
             self.due = ended + min(MOST, max(LEAST, SHARE * (ended - started)))
+
+
+def carry(
+    settings: Mapping[str, Any],
+    arrays: Mapping[str, NDArray[Any]],
+    draws: int,
+    unit: int,
+    checkpoint: Mapping[str, Any] | None,
+    seconds: float,
+) -> Segment:
+    """Carry one unit for about so many seconds, in any process: what `Store.commit` takes.
+
+    A worker needs nothing but the arguments: it makes the plan, and the tables of the model, once and keeps them.
+
+    Parameters
+    ----------
+    settings, arrays, draws
+        The run: `settings_of` a plan, and its draws.
+    unit, checkpoint
+        Number of the unit, and where it stands (`Store.checkpoint`).
+    seconds
+        When to stop, at the next 0.1 s; 0 for one step. A segment is at most some tens of megabytes anyway.
+    """
+    plan = _plan_here(json.dumps([settings, draws], sort_keys=True), settings, arrays, draws)
+    run, ends = UnitRun(plan, plan.blocks[unit], checkpoint), time.monotonic() + seconds
+    start = run.draws
+    for _ in run.steps():
+        if time.monotonic() > ends or run.size > BUFFER // 8:
+            break
+    return _segment(unit, run, start)
+
+
+_plans: dict[str, Plan] = {}
+
+
+def _plan_here(key: str, settings: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], draws: int) -> Plan:
+    if key not in _plans:
+        _plans.clear()
+        _plans[key] = plan_of(settings, arrays, draws)
+    return _plans[key]
+
+
+def _segment(unit: int, run: UnitRun, start: int) -> Segment:
+    """What a unit has done since draw `start`."""
+    checkpoint = run.checkpoint()
+    if run.draws == run.plan.schedule.draws:
+        checkpoint[RESULT] = run.result()
+    return Segment(unit, start, run.draws, run.take(), checkpoint)
 
 
 def manifest_of(plan: Plan) -> Manifest:
@@ -163,7 +229,7 @@ def manifest_of(plan: Plan) -> Manifest:
             variables[name] = Variable(dims, dtype, attrs, plan.configurations, "configuration")
         elif (name == "spins" and has_final_spins(plan)) or (name in STATISTICS and plan.exchange):
             variables[name] = Variable(dims, dtype, attrs)
-    units = [{dim: [part.start, part.stop] for dim, part in _parts(block).items()} for block in plan.workshop.blocks()]
+    units = [{dim: [part.start, part.stop] for dim, part in _parts(block).items()} for block in plan.blocks]
     return Manifest(KIND, settings, plan.schedule.draws, "draws", sizes, variables, units, {})
 
 

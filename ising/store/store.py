@@ -141,6 +141,8 @@ class Store:
         from .parts import pack_part
 
         with self._adding:
+            if wrong := [one.unit for one in segments if one.start != self.length(one.unit) or one.stop < one.start]:
+                raise ValueError(f"segments must go on where their units stand; those of units {wrong} do not")
             serial, contents = self.journal.serial, []
             grown = {one.unit: one.arrays for one in segments if one.stop > one.start}
             if grown:
