@@ -12,6 +12,8 @@ from threadpoolctl import threadpool_limits
 
 from ising.integers import as_integer
 
+from .thermostat.gate import Gate
+from .thermostat.settings import Gating
 from .transformer.estimate import estimate_rows
 from .transformer.row_block import LANES, padded
 from .transformer.rows import forward_rows
@@ -32,14 +34,16 @@ class _Rows:
         self.shape = (batch, heads, context)
         self.beta = np.full(self.shape, d_k**-0.5, dtype=np.float32)
         self.slopes = np.zeros(heads)
-        self.estimate = np.empty(self.shape)
+        self.estimate = np.empty(self.shape, dtype=np.float32)
+        self.gate = Gate(Gating(), context, 1)
         self.weights = np.empty((batch, heads, -(-context // LANES), padded(context), LANES), dtype=np.float32)
         self.mixed, self.d_split, self.d_beta = (np.zeros_like(a) for a in (self.gradient, self.split, self.beta))
         self.observed = np.empty((3, *self.shape), dtype=np.float32)
 
-    def look(self) -> None:
-        """The estimate by which rows are chosen."""
+    def choose(self) -> None:
+        """What choosing rows takes: the estimate of T, and the gate."""
         estimate_rows(self.split, self.beta, self.slopes, self.context, self.estimate)
+        self.gate.keep(0, self.estimate, 0)
 
     def forward(self, kept: np.ndarray) -> None:
         """All kept rows."""
@@ -63,6 +67,8 @@ def measure_skipping(
 ) -> xr.Dataset:
     """Processor time of the attention rows with a fraction chi of them skipped, or of the heads frozen.
 
+    Rows are the attention part without its projections: scores, weights and mixed values, and their gradients.
+
     All fractions are timed in turn, ``rounds`` times; a figure is the median over rounds of the ratio to the time
     without skipping of the same round. Rows to skip are drawn at random, heads to freeze are the first ones.
 
@@ -76,10 +82,10 @@ def measure_skipping(
     Returns
     -------
     xarray.Dataset
-        On (context, chi), chi = 0.25, 0.5, 0.75: ``rows_time``, forward and backward of the kept rows and the estimate
-        of T, over forward and backward of all rows without the estimate; ``rows_flops``, the same for counted
+        On (context, chi), chi = 0.25, 0.5, 0.75: ``rows_time``, forward and backward of the kept rows and choosing
+        them, over forward and backward of all rows without a choice; ``rows_flops``, the same for counted
         operations of rows; ``backward_time``, the backward pass with frozen heads over the one without; on (context,)
-        ``estimate_time``, that of the estimate alone.
+        ``choice_time``, that of the choice alone.
 
     Raises
     ------
@@ -95,10 +101,10 @@ def measure_skipping(
     data = xr.concat(tables, xr.DataArray(list(contexts), dims="context", name="context"))
     data["chi"].attrs = {"long_name": "fraction of rows skipped, or of heads frozen", "units": "1"}
     for name, long_name in (
-        ("rows_time", "time of rows and estimate over time of all rows"),
+        ("rows_time", "time of rows and choice over time of all rows"),
         ("rows_flops", "operations of the kept rows over those of all rows"),
         ("backward_time", "time of the backward pass with frozen heads over that without"),
-        ("estimate_time", "time of the estimate over time of all rows"),
+        ("choice_time", "time of the choice over time of all rows"),
     ):
         data[name].attrs = {"long_name": long_name, "units": "1"}
     data.attrs = {"batch": batch, "heads": heads, "d_k": d_k, "rounds": rounds, "seed": seed, "promised": PROMISED}
@@ -115,11 +121,11 @@ def _measure(rows: _Rows, rounds: int, rng: np.random.Generator) -> xr.Dataset:
         rows.backward(kept, free)
 
     def chosen(kept: np.ndarray) -> None:
-        rows.look()
+        rows.choose()
         whole(kept)
 
     jobs: list[Callable[[], None]] = [partial(whole, every), *(partial(chosen, kept) for kept in masks)]
-    jobs += [rows.look, *(partial(rows.backward, every, heads) for heads in (free, *frozen))]
+    jobs += [rows.choose, *(partial(rows.backward, every, heads) for heads in (free, *frozen))]
     rows.forward(every)  # compiles
     seconds = np.array([[_seconds(job) for job in jobs] for _ in range(rounds + 1)])[1:]
     pairs = np.arange(1, rows.context + 1)
@@ -128,7 +134,7 @@ def _measure(rows: _Rows, rounds: int, rng: np.random.Generator) -> xr.Dataset:
             "rows_time": ("chi", np.median(seconds[:, 1:4] / seconds[:, :1], axis=0)),
             "rows_flops": ("chi", [np.sum(kept * pairs) / np.sum(every * pairs) for kept in masks]),
             "backward_time": ("chi", np.median(seconds[:, 6:] / seconds[:, 5:6], axis=0)),
-            "estimate_time": np.median(seconds[:, 4] / seconds[:, 0]),
+            "choice_time": np.median(seconds[:, 4] / seconds[:, 0]),
         },
         {"chi": list(CHI)},
     )

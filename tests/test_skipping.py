@@ -10,7 +10,7 @@ def test_operations_fall_by_the_fraction_skipped():
     data = measure_skipping((16, 32), batch=8, rounds=2)
     assert data.sizes == {"context": 2, "chi": len(CHI)}
     np.testing.assert_allclose(data.rows_flops, np.broadcast_to(1.0 - data.chi, (2, 3)), atol=0.1)
-    for name in ("rows_time", "backward_time", "estimate_time"):
+    for name in ("rows_time", "backward_time", "choice_time"):
         assert (data[name] > 0.0).all()
 
 

@@ -52,22 +52,25 @@ class Gate(Stateful):
     def keep(self, layer: int, estimate: np.ndarray, step: int) -> np.ndarray:
         """Rows to compute, from estimates of their T; both of shape (batch, head, query). Counts them."""
         batch, heads, queries = estimate.shape
-        limits = np.full(heads, self.threshold(step))
+        limit = self.threshold(step)
+        kept = estimate >= limit
         guaranteed = math.ceil(self.fraction(step) * batch * queries)
-        if guaranteed:
-            by_head = estimate.transpose(1, 0, 2).reshape(heads, -1)
+        short = np.flatnonzero(kept.sum(axis=2).sum(axis=0) < guaranteed)
+        if len(short):
+            by_head = estimate.transpose(1, 0, 2)[short].reshape(len(short), -1)
             top = np.partition(by_head, by_head.shape[1] - guaranteed, axis=1)[:, -guaranteed]
-            limits = np.minimum(limits, top)
-        kept = estimate >= limits[:, None]
+            kept[:, short] = estimate[:, short] >= top[:, None]
         if self.gating.min_tokens and self.gating.min_heads:
             self._floor(kept, estimate)
         self.counts[layer, :, 0] += batch * heads
-        self.counts[layer, :, 1] += kept.sum(axis=(0, 1))
+        self.counts[layer, :, 1] += kept.sum(axis=0).sum(axis=0)
         return kept
 
     def _floor(self, kept: np.ndarray, estimate: np.ndarray) -> None:
         """Keep the ``min_tokens`` rows of largest T of every sequence in the ``min_heads`` heads of largest mean T."""
         tokens = min(self.gating.min_tokens, estimate.shape[2])
+        if (kept.sum(axis=2) >= tokens).all():  # rows are kept by a limit on T: those of largest T are among them
+            return
         heads = np.argsort(estimate.mean(axis=(0, 2)))[-self.gating.min_heads :]
         chosen = estimate[:, heads]
         kept[:, heads] |= chosen >= np.partition(chosen, -tokens, axis=2)[:, :, -tokens, None]

@@ -113,7 +113,7 @@ def attend(
     inclines = slopes(config)
     kept = None
     if keep is not None:
-        estimate = np.empty(shape)
+        estimate = np.empty(shape, split.dtype)
         estimate_rows(split, beta_rows, inclines, config.window, estimate)
         kept = _checked(keep(i, estimate), shape)
     blocks = -(-context // LANES)
