@@ -120,7 +120,7 @@ class Look:
             rules.NOT_REPRODUCED: "outside",
             rules.NOT_TESTABLE: "undecided against",
         }
-        why = f"{said} is {number:.4g} +- {half:.2g} (95 %), {relation[verdict]} {in_words(low, high)}"
+        why = f"{said} is {with_half(number, half)}, {relation[verdict]} {in_words(low, high)}"
         return Finding(verdict, why, tested, number, half, row=row, **details)
 
 
@@ -176,6 +176,20 @@ def claimed_numbers() -> dict[str, Any]:
 def ends(row: Mapping[str, Any]) -> tuple[float, float]:
     """The claimed range of a row; an end that is not given is infinite."""
     return float(row.get("low", -math.inf)), float(row.get("high", math.inf))
+
+
+def with_half(number: float, half: float) -> str:
+    """A number to the second digit of half of its 95 % interval.
+
+    Examples
+    --------
+    >>> with_half(0.43218, 0.0123), with_half(125.0, 0.0)
+    ('0.432 +- 0.012', '125')
+    """
+    if not (math.isfinite(half) and half > 0.0):
+        return f"{number:.6g}" if half == 0.0 else f"{number:.3g}"
+    digits = max(0, 1 - math.floor(math.log10(half)))
+    return f"{number:.{digits}f} +- {half:.{digits}f}" if digits < 8 else f"{number:.3g} +- {half:.1g}"
 
 
 def in_words(low: float, high: float) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -15,11 +14,15 @@ from tqdm.auto import tqdm
 
 from ising.streams import check_seed
 
-from ..provenance import versions
+from ..provenance import stamp
 from . import rules
 from .entry import REGISTRY, Claim, Curve, Finding, Look, claimed_numbers, ends
 
-POINTS = ("curve_x", "curve_y", "curve_error")
+POINTS = {
+    "curve_x": "x of the numbers behind a verdict",
+    "curve_y": "y of the numbers behind a verdict",
+    "curve_error": "standard deviation of y",
+}
 COLUMNS = {
     "text": ("the claim in our words", "1"),
     "tested": ("how it was tested", "1"),
@@ -94,7 +97,7 @@ def run(
         for id, rows in bar:
             bar.set_description(f"claim {id}")
             records += _test(REGISTRY[id], numbers[id], look, rows)
-    return _dataset(records).assign_attrs(seed=seed, versions=json.dumps(versions()))
+    return stamp(_dataset(records), look.seed)
 
 
 def _chosen(ids: Sequence[str] | None, numbers: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -103,7 +106,7 @@ def _chosen(ids: Sequence[str] | None, numbers: Mapping[str, Any]) -> dict[str, 
     for name in numbers if ids is None else ids:
         id, _, row = name.partition("/")
         if id not in REGISTRY:
-            raise ValueError(f"claims are {', '.join(REGISTRY)}, and rows of them such as C2/GPT-3; got {name!r}")
+            raise ValueError(f"claims are {', '.join(numbers)}, and rows of them such as C2/GPT-3; got {name!r}")
         wanted.setdefault(id, []).append(row)
     return {id: [] if "" in wanted[id] else wanted[id] for id in numbers if id in wanted}
 
@@ -165,8 +168,8 @@ def _dataset(records: list[dict[str, Any]]) -> xr.Dataset:
     for k, curve in enumerate(curves):
         if curve:
             points[:, k, : np.size(curve.x)] = np.broadcast_arrays(curve.x, curve.y, curve.error)
-    for name, values in zip(POINTS, points):
-        data[name] = ("claim", "point"), values
+    for (name, long_name), values in zip(POINTS.items(), points):
+        data[name] = ("claim", "point"), values, {"long_name": long_name, "units": "see curve_labels"}
     for name, (long_name, units) in COLUMNS.items():
         data[name].attrs = {"long_name": long_name, "units": units}
     return data

@@ -9,7 +9,7 @@ from typing import Any
 import xarray as xr
 
 from . import rules
-from .entry import in_words
+from .entry import in_words, with_half
 
 COLORS = {rules.REPRODUCED: 32, rules.NOT_REPRODUCED: 31, rules.INCONSISTENT: 35, rules.NOT_TESTABLE: 33}
 
@@ -31,10 +31,7 @@ def our_number(row: dict[str, Any]) -> str:
         return "-"
     if high is not None:
         return f"{number:.4g} to {high:.4g}"
-    if not half:
-        return f"{number:.6g}" if half == 0.0 else f"{number:.3g}"
-    digits = max(0, 1 - math.floor(math.log10(half)))
-    return f"{number:.{digits}f} +- {half:.{digits}f}" if digits < 8 else f"{number:.3g} +- {half:.1g}"
+    return with_half(number, math.nan if half is None else half)
 
 
 def claimed(row: dict[str, Any]) -> str:
