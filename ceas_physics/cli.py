@@ -7,7 +7,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from importlib.metadata import version
-from typing import Any
+from typing import Any, NoReturn
 
 from .commands import attention, ledger, machines, monte_carlo, runs, transitions
 
@@ -35,8 +35,15 @@ def _one_line(message: Warning | str, *_: Any, **__: Any) -> None:
     print(f"ceas: warning: {' '.join(str(message).split())}", file=sys.stderr)
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose refusals are one line, like all others."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {' '.join(message.split())}; see {self.prog} --help\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="ceas", description="Critical points of spin systems and attention heads.")
+    parser = _Parser(prog="ceas", description="Critical points of spin systems and attention heads.")
     parser.add_argument("--version", action="version", version=version("ceas-physics"))
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for subject in (transitions, monte_carlo, runs, attention, machines, ledger):

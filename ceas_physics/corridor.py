@@ -25,6 +25,7 @@ from scipy.optimize import brentq
 import analysis
 import ising
 
+from . import arguments as rules
 from . import attention
 from .provenance import versions
 from .spin_corridor import CORRIDOR, Corridor, site_corridor, site_entropy, total_corridor
@@ -97,7 +98,15 @@ class System:
     beta_low_error: float = nan
     beta_high_error: float = nan
 
+    def __post_init__(self) -> None:
+        for name in ("system", "size", "reading", "method"):
+            rules.text(name, getattr(self, name))
+        for name in ("beta_c", "beta_c_error", "beta_low", "beta_high", "band_low", "band_high", "beta_in_use"):
+            rules.reading(name, getattr(self, name))
+        rules.check_fields(self, beta_low_error=rules.reading, beta_high_error=rules.reading)
 
+
+@rules.checked(u_min=rules.positive, nu=rules.positive)
 def compare(systems: Iterable[System], u_min: float = 0.06, nu: float = 1.0) -> xr.Dataset:
     """Put systems on one axis of beta / beta_c.
 
@@ -118,10 +127,12 @@ def compare(systems: Iterable[System], u_min: float = 0.06, nu: float = 1.0) -> 
     ValueError
         No systems, or something else in their place.
     """
+    if not isinstance(systems, Iterable):
+        rules.refuse("systems", "corridor.System entries", systems)
     systems = list(systems)
     strangers = [system for system in systems if not isinstance(system, System)]
     if strangers:
-        raise ValueError(f"systems must be corridor.System entries, got {strangers[0]!r}; see spin_systems")
+        raise ValueError(f"systems must be corridor.System entries, got {rules.shown(strangers[0])}; see spin_systems")
     rows = [asdict(system) for system in systems]
     if not rows:
         raise ValueError("compare needs at least one system, got none; see spin_systems, rem_systems, head_systems")
@@ -138,6 +149,13 @@ def compare(systems: Iterable[System], u_min: float = 0.06, nu: float = 1.0) -> 
     return table.assign_attrs(u_min=u_min, nu=nu, corridor=limits, versions=dumps(versions()))
 
 
+@rules.checked(
+    name=rules.text,
+    models=rules.kind(Mapping, "{8: model}"),
+    visible_keys=rules.count,
+    seed=rules.seed,
+    progress=rules.flag,
+)
 def spin_systems(
     name: str,
     models: Mapping[Any, ising.IsingModel],
@@ -186,6 +204,7 @@ def spin_systems(
     return entries
 
 
+@rules.checked(sizes=rules.shaped("size", rule=rules.tokens), rows=rules.count, seed=rules.seed)
 def rem_systems(sizes: Iterable[int] = (16, 64, 256, 1024), rows: int = 2048, seed: int = 0) -> list[System]:
     """Random energy model: heads whose scores are independent N(0, 1), n visible keys, `rows` rows each."""
     entries = []
@@ -197,6 +216,7 @@ def rem_systems(sizes: Iterable[int] = (16, 64, 256, 1024), rows: int = 2048, se
     return entries
 
 
+@rules.checked(name=rules.text, initial=rules.flag)
 def head_systems(name: str, run: xr.Dataset, text: str | None = None, initial: bool = False) -> list[System]:
     """One entry per head of a training run, measured on validation text, before or after training."""
     scores = head_scores(run, text, initial, sequences=MEASURED_SEQUENCES)
@@ -232,10 +252,14 @@ def head_corridor(scores: ArrayLike) -> Corridor:
     Scores (block, rows, keys), or (rows, keys) without errors; rows with at least 8 visible keys count. The errors are
     jackknife errors over blocks, each replica one Newton step from the end.
     """
-    blocks = np.asarray(scores, dtype=float)
+    blocks = rules.readings("scores", scores)
     blocks = blocks[None] if blocks.ndim == 2 else blocks
+    if blocks.ndim != 3:
+        raise ValueError(f"scores must have the axes (block, row, key) or (row, key), got shape {blocks.shape}")
     visible_keys = np.isfinite(blocks).sum(axis=-1)  # (block, row)
     counted = visible_keys >= attention.MINIMUM_VISIBLE
+    if not counted.any():
+        raise ValueError(f"scores need a row with {attention.MINIMUM_VISIBLE} visible keys, got {visible_keys.max()}")
     rows, log_n, block = blocks[counted], np.log(visible_keys[counted]), np.nonzero(counted)[0]
     ends = [_head_end(rows, np.maximum(log_n - depth, 0.0), block) for depth in CORRIDOR]
     (low, low_error), (high, high_error) = ends

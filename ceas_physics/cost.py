@@ -8,6 +8,8 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
+from . import arguments as rules
+
 Range = float | tuple[float, float]
 
 FLOPS_PER_PARAMETER = 6.0  # forward and backward, for every token
@@ -15,6 +17,9 @@ THROUGHPUT = 200e12  # FLOP/s of one GPU
 PRICE, SPOT_PRICE = 5.0, 2.253  # dollars for a GPU-hour
 
 
+@rules.checked(
+    warm_share=rules.number, chi_warm=rules.number, chi_steady=rules.number, s_warm=rules.number, s_steady=rules.number
+)
 def saving(warm_share: float, chi_warm: float, chi_steady: float, s_warm: float, s_steady: float = 1.0) -> float:
     """Save = 1 - [(1 - chi_warm)/s_warm W + (1 - chi_steady)/s_steady (1 - W)], a fraction of the baseline's compute.
 
@@ -56,22 +61,28 @@ def saving_range(
     '0.358 to 0.496'
     """
     inputs = (warm_share, chi_warm, chi_steady, s_warm, s_steady)
+    names = ("warm_share", "chi_warm", "chi_steady", "s_warm", "s_steady")
+    for name, value in zip(names, inputs):
+        if np.size(rules.numbers(name, value)) > 2 or np.ndim(value) > 1:
+            rules.refuse(name, "a number or an interval (low, high)", value)
     corners = [saving(*corner) for corner in itertools.product(*(np.atleast_1d(value).tolist() for value in inputs))]
     return min(corners), max(corners)
 
 
+@rules.checked(parameters=rules.readings, tokens=rules.readings)
 def training_flops(parameters: ArrayLike, tokens: ArrayLike) -> np.ndarray:
     """6 N D, the FLOPs of training N parameters on D tokens; a saving by a factor divides D."""
+    rules.check_broadcast(parameters=parameters, tokens=tokens)
     return FLOPS_PER_PARAMETER * np.asarray(parameters, dtype=float) * np.asarray(tokens, dtype=float)
 
 
+@rules.checked(flops=rules.readings, throughput=rules.positive)
 def gpu_hours(flops: ArrayLike, throughput: float = THROUGHPUT) -> np.ndarray:
     """Hours of one GPU: FLOPs/(3600 throughput), throughput in FLOP/s."""
-    if not throughput > 0.0:
-        raise ValueError(f"throughput must be positive FLOP/s, got {throughput}")
     return np.asarray(flops, dtype=float) / (3600.0 * throughput)
 
 
+@rules.checked(base=rules.count, factor=rules.positive, floor=rules.count)
 def gpus_for_equal_time(base: int, factor: float, floor: int = 1) -> int:
     """GPUs that finish in the baseline's wall-clock time: ceil(max(G_min, G_base/factor)).
 
@@ -82,11 +93,16 @@ def gpus_for_equal_time(base: int, factor: float, floor: int = 1) -> int:
     factor : float
         By how much less work there is, > 0.
     """
-    if base < 1 or floor < 1 or not factor > 0.0:
-        raise ValueError(f"GPU counts must be at least 1 and factor positive, got {base}, floor {floor}, {factor}")
     return math.ceil(max(floor, base / factor))
 
 
+@rules.checked(
+    compute=rules.numbers,
+    a=rules.numbers,
+    b=rules.numbers,
+    model_coefficient=rules.numbers,
+    data_coefficient=rules.numbers,
+)
 def optimal_allocation(
     compute: ArrayLike, a: ArrayLike, b: ArrayLike, model_coefficient: ArrayLike, data_coefficient: ArrayLike
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -94,6 +110,11 @@ def optimal_allocation(
 
     With M in FLOPs per token M D = C must hold, so a + b = 1 and m d = 1.
     """
-    budget = np.asarray(compute, dtype=float)
+    rules.check_broadcast(
+        compute=compute, a=a, b=b, model_coefficient=model_coefficient, data_coefficient=data_coefficient
+    )
+    budget = rules.as_numbers("compute", compute, above=0)
+    rules.as_numbers("a", a, -2, most=2)
+    rules.as_numbers("b", b, -2, most=2)
     model = np.multiply(model_coefficient, np.power(budget, a))
     return model, np.multiply(data_coefficient, np.power(budget, b))

@@ -11,8 +11,10 @@ from scipy.interpolate import CubicSpline, PchipInterpolator
 
 import ising
 from analysis.resampling import jackknife_error, leave_one_out
+from ising.arguments import as_spins
 from ising.integers import as_integer
 
+from . import arguments as rules
 from . import attention
 from .thermostat import Thermostat
 
@@ -35,6 +37,7 @@ class Corridor:
     beta_high_error: float = nan
 
 
+@rules.checked(model=rules.kind(ising.IsingModel, "ising.ferromagnet(ising.square(8))"), beta=rules.numbers)
 def site_entropy(model: ising.IsingModel, beta: ArrayLike, spins: ArrayLike) -> Array:
     """Mean conditional entropy per site, H = mean_i h2(sigma(2 beta I_i)) nats, I_i the local field of site i.
 
@@ -51,7 +54,11 @@ def site_entropy(model: ising.IsingModel, beta: ArrayLike, spins: ArrayLike) -> 
     -------
     (n_beta,) nats, at most ln 2.
     """
-    return _site_entropies(model, np.atleast_1d(beta), np.asarray(spins)).mean(axis=-1)
+    betas, configurations = np.atleast_1d(beta), as_spins("spins", spins)
+    shape = (betas.size, model.lattice.n_sites)
+    if configurations.ndim != 3 or (len(configurations), configurations.shape[-1]) != shape:
+        raise ValueError(f"spins must have shape ({shape[0]}, n, {shape[1]}), one for each beta, got {np.shape(spins)}")
+    return _site_entropies(model, betas, configurations).mean(axis=-1)
 
 
 def _site_entropies(model: ising.IsingModel, beta: Array, spins: NDArray[np.int8]) -> Array:
@@ -69,6 +76,13 @@ def _site_entropies(model: ising.IsingModel, beta: Array, spins: NDArray[np.int8
     return means
 
 
+@rules.checked(
+    model=rules.kind(ising.IsingModel, "ising.ferromagnet(ising.square(8))"),
+    beta_max=rules.positive,
+    visible_keys=rules.count,
+    seed=rules.seed,
+    progress=rules.flag,
+)
 def site_corridor(
     model: ising.IsingModel, beta_max: float, visible_keys: int = 64, seed: int = 0, progress: bool = True
 ) -> Corridor:
@@ -117,6 +131,9 @@ def _falls_to(target: float, beta: Array, entropy: Array) -> float:
     return float(roots[0]) if len(roots) else nan
 
 
+@rules.checked(
+    model=rules.kind(ising.IsingModel, "ising.ferromagnet(ising.square(8))"), seed=rules.seed, progress=rules.flag
+)
 def total_corridor(model: ising.IsingModel, seed: int = 0, progress: bool = True) -> Corridor:
     """Beta range in which the total entropy S is ln 2^N - [0.9, 1.3]; near sqrt(2 d) / sqrt(sum J^2).
 

@@ -26,5 +26,5 @@ def as_integer(name: str, value: Any, least: int | None = None, most: int = LARG
     if isinstance(value, bool) or (least is not None and integer < least):
         refuse(name, allowed, value)
     if not -LARGEST <= integer <= most:
-        refuse(name, f"{allowed}, at most {most}", value)
+        refuse(name, f"{allowed} and below 2^63" if most == LARGEST else f"{allowed}, at most {most}", value)
     return integer

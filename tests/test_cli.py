@@ -85,7 +85,7 @@ BAD = {
     "seed": (["sample", "--seed", "-1"], "seed"),
     "huge seed": (["sample", "--seed", "9" * 23], "2^63"),
     "seed to train": (["train", "--seed", "-1"], "seed must be an integer >= 0, got -1"),
-    "huge seed to train": (["train", "--seed", "9" * 23], "seed must be below 2^63"),
+    "huge seed to train": (["train", "--seed", "9" * 23], "seed must be an integer >= 0 and below 2^63"),
     "folder as file": (["sample", "--out", "/etc"], "out must be a file, got the folder /etc"),
     "no such place": (["train", "--out", "/dev/null/x.nc"], "cannot write /dev/null/x.nc: /dev/null: Not a directory"),
     "scaling place": (["scaling", "--out", "/dev/null/x"], "cannot write /dev/null/x"),

@@ -118,7 +118,7 @@ def test_every_condition_trains(name):
 
 
 def test_bad_plans():
-    with pytest.raises(ValueError, match=r"condition must be one of standard, .* got 'nobody'"):
+    with pytest.raises(ValueError, match=r"conditions must be one of standard, .* got 'nobody'"):
         Plan(conditions=("standard", "nobody"))
     with pytest.raises(ValueError, match="two or more different names"):
         Plan(conditions=("standard", "standard"))

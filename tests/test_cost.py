@@ -52,7 +52,7 @@ def test_hours_gpus_and_allocations():
     [
         (lambda: cost.saving(30, 0.3, 0.2, 2.0), "divide percent by 100"),
         (lambda: cost.saving(0.3, 0.3, 0.2, 0.0), "s_warm must be positive"),
-        (lambda: cost.gpus_for_equal_time(0, 5), "at least 1"),
+        (lambda: cost.gpus_for_equal_time(0, 5), "base must be an integer >= 1"),
         (lambda: cost.gpu_hours(1e18, 0.0), "throughput"),
     ],
 )

@@ -236,7 +236,7 @@ def test_bad_input_says_what_is_allowed(rem):
         "different": lambda: heads.scaling(rows, sizes=(16, 16)),
         "no row has exactly 16": lambda: heads.scaling(scores, sizes=(16, 32)),
         "take no text": lambda: heads.scaling(rows, "a text"),
-        "rows must be at least 1": lambda: heads.scaling(rows, rows=0),
+        "rows must be an integer >= 1": lambda: heads.scaling(rows, rows=0),
         "multiple of 32": lambda: heads.GaussianRows(rows=65),
         "sigma must be": lambda: heads.GaussianRows(sigma=0.0),
         "s0 must be": lambda: heads.GaussianRows(s0=np.nan),

@@ -178,7 +178,7 @@ def test_bad_input_is_refused_with_what_to_do():
     for message, text, options in [
         ("needs 32", np.zeros(31, int), {"length": 32}),
         ("length must be", np.zeros(99, int), {"length": 65}),
-        ("at least 1", np.zeros(99, int), {"passages": 0, "length": 32}),
+        ("passages must be an integer >= 1", np.zeros(99, int), {"passages": 0, "length": 32}),
         (r"in \[0, 64\)", np.full(99, 64), {"length": 32}),
         ("whole numbers", np.zeros(99), {"length": 32}),
         ("no tokenizer", "a text", {"length": 32}),

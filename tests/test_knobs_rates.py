@@ -162,7 +162,7 @@ def test_noise_scale_of_normal_gradients_is_exact_within_its_error():
 def test_noise_scale_without_signal_is_not_a_number_to_use():
     small, large = np.array([1.0, 1.2, 1.1]), np.array([0.2, 0.25, 0.3])  # 32 |G_32|^2 < 8 |G_8|^2 in the first two
     assert noise_scale(small, large, 8, 32).value == math.inf
-    with pytest.raises(ValueError, match="smaller one first"):
+    with pytest.raises(ValueError, match="small_batch must be below large_batch"):
         noise_scale(small, large, 32, 8)
     with pytest.raises(ValueError, match="at least two"):
         noise_scale([1.0], [0.5], 8, 32)

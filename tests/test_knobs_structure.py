@@ -46,7 +46,7 @@ def test_scale_of_gaussian_rows_is_the_closed_form():
     assert closed(np.array([log_n**0.25]))[0] == pytest.approx(log_n)  # the largest T
     with pytest.raises(ValueError, match="not reached"):
         maxent_scales(closed, 1, 1.1 * log_n)
-    with pytest.raises(ValueError, match="positive"):
+    with pytest.raises(ValueError, match="target must be finite and > 0"):
         maxent_scales(closed, 1, 0.0)
     late = maxent_scales(closed, 1, target, start=1.4, tolerance=1e-6)[0]  # a start beyond the target
     assert late == pytest.approx(scale, rel=1e-5)

@@ -229,7 +229,7 @@ def test_equal_arms_cost_nothing_and_a_seed_repeats():
     ("call", "message"),
     [
         (lambda: LookupTask(64, 10), "divide n_pairs"),
-        (lambda: LookupTask(noise=0.0), "noise must be positive"),
+        (lambda: LookupTask(noise=0.0), "noise must be finite and > 0"),
         (lambda: LookupTraining((8, 4)), "lengths must be rising"),
         (lambda: LookupTraining(optimizer="sgd"), "gradient_descent"),
         (lambda: measure(betas=(-1.0,)), "betas must be positive"),

@@ -79,7 +79,7 @@ def test_compare_stops_goes_on_and_writes_its_pages(common, tmp_path, monkeypatc
 
 
 BAD = {
-    "condition": (["--compare", "--conditions", "standard", "nobody"], "condition must be one of standard, x0.5"),
+    "condition": (["--compare", "--conditions", "standard", "nobody"], "conditions must be one of standard, x0.5"),
     "one condition": (["--compare", "--conditions", "standard"], "two or more different names"),
     "seeds": (["--compare", "--seeds", "-1"], "seeds must be an integer >= 1, got -1"),
     "processes": (["--compare", "--processes", "0"], "processes must be an integer >= 1, got 0"),

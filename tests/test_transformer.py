@@ -93,7 +93,7 @@ def test_bad_input():
         train(steps=0)
     with pytest.raises(ValueError, match="d_model must be a multiple"):
         TransformerConfig(d_model=15)
-    with pytest.raises(ValueError, match="context must be at least 1"):
+    with pytest.raises(ValueError, match="context must be an integer >= 1"):
         TransformerConfig(context=0)
     with pytest.raises(ValueError, match="learning_rate must be"):
         TransformerConfig(learning_rate=-1.0)

@@ -110,7 +110,10 @@ def _maps(options: argparse.Namespace) -> None:
     from ising.tilings.catalog import nearest_sizes
 
     p, q = options.pq
-    rows = map_table(p, q, options.n_max, progress=bars(options))
+    try:
+        rows = map_table(p, q, options.n_max, progress=bars(options))
+    except ValueError as error:
+        raise ValueError(f"--pq {p} {q} --n-max {options.n_max}: {error}") from None
     if not rows:
         few = f"no closed {{{p},{q}}} map of at most {options.n_max} sites is known"
         raise ValueError(f"{few}; {nearest_sizes(p, q, options.n_max)}")

@@ -13,6 +13,7 @@ import numpy as np
 from ..folders import write_file
 from ..provenance import stamp
 
+MOST_BETAS = 100_000
 LATTICES = ("chain", "square", "triangular", "honeycomb", "cubic", "complete", "hyperbolic")
 
 
@@ -58,6 +59,13 @@ def add_one_model(sub: argparse.ArgumentParser) -> None:
 
 def model_of(options: argparse.Namespace, size: int, glass: bool = False) -> Any:
     """The model that the options name, of this size; ValueError where there is none."""
+    try:
+        return _model_of(options, size, glass)
+    except ValueError as error:
+        raise ValueError(f"--lattice {options.lattice} --size {size}: {error}") from None
+
+
+def _model_of(options: argparse.Namespace, size: int, glass: bool) -> Any:
     import ising
 
     if options.lattice == "hyperbolic":
@@ -74,10 +82,14 @@ def numbers(text: str) -> list[float]:
     try:
         if ":" in text:
             first, last, count = text.split(":")
+            if not 1 <= int(count) <= MOST_BETAS:
+                raise ValueError
             return np.linspace(float(first), float(last), int(count)).tolist()
         return [float(part) for part in text.split(",")]
     except ValueError:
-        raise ValueError(f"--beta takes numbers with commas or first:last:count, got {text!r}") from None
+        raise ValueError(
+            f"--beta takes numbers with commas or first:last:count (1 to {MOST_BETAS}), got {text!r}"
+        ) from None
 
 
 def bars(options: argparse.Namespace) -> bool:

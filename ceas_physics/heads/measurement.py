@@ -20,6 +20,7 @@ from tqdm.auto import tqdm
 
 from ising.streams import check_seed
 
+from .. import arguments as rules
 from ..models import Bert, Llama, load
 from ..provenance import versions
 from .single import KINDS, Head, measure_head
@@ -50,6 +51,7 @@ VARIABLES = {
 }
 
 
+@rules.checked(passages=rules.count, length=rules.count, control=rules.flag, seed=rules.seed, progress=rules.flag)
 def measure(
     source: str | Path | Bert | Llama | Scores | QueriesKeys,
     text: str | Path | ArrayLike | None = None,
@@ -164,6 +166,7 @@ def _described(data: xr.Dataset, source: Scores | QueriesKeys | ModelOnText, bet
     return data.transpose("weights", "visible", "layer", "head", "kind")
 
 
+@rules.checked(data=rules.table_with("beta_star", "beta_star_ratio", "kind", source="heads.measure"))
 def flat_table(data: xr.Dataset) -> xr.Dataset:
     """The same measurement without the dimension kind, a variable for each closed form: one row per head in a table."""
     flat = data.drop_dims("kind")
@@ -173,11 +176,20 @@ def flat_table(data: xr.Dataset) -> xr.Dataset:
     return flat
 
 
+@rules.checked(
+    data=rules.table_with(
+        "beta_c", "beta_ratio", "beta_star_ratio", "in_band", "kind", "weights", "visible", source="heads.measure"
+    )
+)
 def summary(data: xr.Dataset) -> str:
     """One screen on a measurement: quartiles over all heads of the place on the axis, and of each closed form.
 
     Heads whose scores are all equal (beta_c infinite) count as beta_0/beta_c = 0 and have no closed forms.
     """
+    missing = [name for name in ("beta_0", "model", "d_k") if name not in data.attrs]
+    missing += [name for name in ("layer", "head") if name not in data.dims]
+    if missing:
+        raise ValueError(f"data must have {', '.join(missing)}, as that of heads.measure does")
     layers, heads, beta_0 = data.sizes["layer"], data.sizes["head"], data.attrs["beta_0"]
     title = f"{data.attrs['model']}: {layers} x {heads} heads, d_k = {data.attrs['d_k']}, beta_0 = {beta_0:.4g}"
     lines = [title, "quartiles over heads     beta_0/beta_c       in [1/2, 2]  in band"]

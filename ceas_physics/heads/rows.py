@@ -6,13 +6,13 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
 from threadpoolctl import threadpool_limits
 
+from .. import arguments as rules
 from ..models import Bert, Llama
 from .sources import PART, QueriesKeys, Scores, read_passages
 
@@ -38,10 +38,7 @@ class GaussianRows:
     rows: int = 4096
 
     def __post_init__(self) -> None:
-        if not 0 < self.sigma < np.inf:
-            raise ValueError(f"sigma must be positive and finite, got {self.sigma}")
-        if self.s0 is not None and not isfinite(self.s0):
-            raise ValueError(f"s0 must be finite or None, got {self.s0}")
+        rules.check_fields(self, sigma=rules.positive, s0=rules.optional(rules.number), rows=rules.count)
         if self.rows < 64 or self.rows % 32:
             raise ValueError(f"rows must be a multiple of 32, at least 64, got {self.rows}")
 
@@ -50,6 +47,7 @@ class GaussianRows:
         """Name of the system."""
         return "random energy model" if self.s0 is None else f"planted key, s0 = {self.s0:g} sigma"
 
+    @rules.checked(n=rules.count, seed=rules.seed)
     def draw(self, n: int, seed: int) -> np.ndarray:
         """Scores (1, block, row, n); a stream of its own for each n."""
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(n,)))

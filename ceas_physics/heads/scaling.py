@@ -20,6 +20,7 @@ from tqdm.auto import tqdm
 
 from ising.streams import check_seed
 
+from .. import arguments as rules
 from ..attention import GRID, MINIMUM_VISIBLE, _half_maximum
 from ..models import Bert, Llama, load
 from ..provenance import versions
@@ -56,6 +57,7 @@ ERRORS = {
 }
 
 
+@rules.checked(passages=rules.count, rows=rules.count, control=rules.flag, seed=rules.seed, progress=rules.flag)
 def scaling(
     source: str | Path | Bert | Llama | Scores | QueriesKeys | GaussianRows,
     text: str | Path | ArrayLike | None = None,

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from ising.integers import as_integer
 
+from .. import arguments as rules
 from ..models import Bert, Llama
 from ..models.layer import grouped_scores
 from ..text import read_text
@@ -22,15 +23,26 @@ PART = 8  # passages that go through a layer together
 LEAST_LENGTH = 16  # tokens of a passage: fewer leave too few rows with 8 visible keys
 
 
-def as_numpy(values: Any) -> np.ndarray:
+def as_numpy(values: Any, name: str = "q and k") -> np.ndarray:
     """An array, or a tensor of another framework on any device, half precision made single."""
     if hasattr(values, "detach"):  # a torch tensor, known without importing torch
         values = values.detach().cpu()
         values = values.float() if values.element_size() < 4 else values
-    array = np.asarray(values)
-    if array.dtype.kind not in "fiu":
-        raise ValueError(f"scores, q and k must be arrays of real numbers, got {array.dtype}")
+    try:
+        array = np.asarray(values)
+    except Exception:  # ragged, or a foreign object, which may raise anything
+        rules.refuse(name, "arrays of real numbers", values)
+    if array.dtype.kind not in "fiu" or array.size == 0 or isinstance(values, np.ma.MaskedArray):
+        rules.refuse(name, "arrays of real numbers", values)
     return array.astype(np.float32) if array.dtype.itemsize < 4 or array.dtype.kind != "f" else array
+
+
+def _check_names(sink: tuple[int, ...], name: str) -> None:
+    rules.text("name", name)
+    if not isinstance(sink, tuple | list):
+        rules.refuse("sink", "the numbers of keys", sink)
+    for key in sink:
+        rules.index("sink", key)
 
 
 @dataclass(frozen=True)
@@ -55,12 +67,15 @@ class Scores:
 
     def __post_init__(self) -> None:
         as_integer("d_k", self.d_k, 1)
+        _check_names(self.sink, self.name)
 
     def layers(self) -> Iterator[np.ndarray]:
         """Scores of one layer after the other, (head, passage, query, key)."""
-        values = as_numpy(self.values)
+        values = as_numpy(self.values, "values (scores)")
         if not 2 <= values.ndim <= 5:
-            raise ValueError(f"scores must have the axes (layer, head, passage, query, key), got {values.shape}")
+            raise ValueError(
+                f"values (scores) must have the axes (layer, head, passage, query, key), got {values.shape}"
+            )
         yield from values.reshape((1,) * (5 - values.ndim) + values.shape)
 
 
@@ -85,6 +100,10 @@ class QueriesKeys:
     causal: bool = True
     sink: tuple[int, ...] = (0,)
     name: str = "queries and keys"
+
+    def __post_init__(self) -> None:
+        rules.flag("causal", self.causal)
+        _check_names(self.sink, self.name)
 
     @property
     def d_k(self) -> int:
@@ -149,16 +168,19 @@ def read_passages(model: Bert | Llama, text: str | Path | ArrayLike | None, coun
     too short for one, or a token is unknown to the model.
     """
     shape = model.shape
+    rules.count("passages", count)
+    rules.count("length", length)
     if not LEAST_LENGTH <= length <= shape.positions:
         raise ValueError(f"length must be in [{LEAST_LENGTH}, {shape.positions}] tokens for {model.name}, got {length}")
-    if count < 1:
-        raise ValueError(f"passages must be at least 1, got {count}")
     if text is None or isinstance(text, str | Path):
         if model.tokenizer is None:
             raise ValueError(f"{model.name} has no tokenizer that can be read: give token ids (an array) as text")
         ids = model.tokenizer(read_text(text))
     else:
-        ids = np.asarray(text).ravel()
+        try:
+            ids = np.asarray(text).ravel()
+        except Exception:  # ragged, or a foreign object, which may raise anything
+            rules.refuse("text", "a str, a Path, None or whole numbers (token ids)", text)
         if ids.dtype.kind not in "iu":
             raise ValueError(f"text must be a str, a Path, None or whole numbers (token ids), got {ids.dtype}")
     window = length - model.wrap(np.zeros((1, 0), dtype=np.int64)).shape[1]
@@ -168,6 +190,6 @@ def read_passages(model: Bert | Llama, text: str | Path | ArrayLike | None, coun
             "length (a file is given as a pathlib.Path)"
         )
     if ids.min() < 0 or ids.max() >= shape.vocabulary:
-        raise ValueError(f"token ids must be in [0, {shape.vocabulary}), got {ids.min()} to {ids.max()}")
+        raise ValueError(f"text: token ids must be in [0, {shape.vocabulary}), got {ids.min()} to {ids.max()}")
     starts = np.linspace(0, len(ids) - window, min(count, len(ids) // window)).astype(np.int64)
     return model.wrap(ids[starts[:, None] + np.arange(window)])

@@ -9,10 +9,12 @@ import numpy as np
 
 from ising.integers import as_integer
 
+from .. import arguments as rules
 from ..thermostat.checks import ascending, fraction, not_negative, positive
 from ..thermostat.state import Stateful
 
 
+@rules.checked(matrix=rules.shaped("row", "column"))
 def spectral_radius(matrix: np.ndarray) -> float:
     """Largest |eigenvalue| of a square matrix, such as the product of an MLP's two."""
     return float(np.abs(np.linalg.eigvals(matrix)).max())
@@ -68,9 +70,11 @@ class ActivationGain(Stateful):
 
     changing = ("value", "total")
 
+    @rules.checked(settings=rules.kind(ActivationBand, "ActivationBand()"))
     def __init__(self, settings: ActivationBand) -> None:
         self.settings, self.value, self.total = settings, 1.0, 0.0
 
+    @rules.checked(entropy=rules.number, radius=rules.number)
     def step(self, entropy: float, radius: float = 0.0) -> float:
         """Take the output entropy, in nats, and the spectral radius of the map at gain 1; return the gain."""
         settings = self.settings

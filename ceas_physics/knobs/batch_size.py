@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike
 
 from ising.integers import as_integer
 
-from ..thermostat.checks import ascending, fraction, not_negative, positive
+from .. import arguments as rules
+from ..thermostat.checks import ascending, fraction, not_negative, number, positive
 from ..thermostat.state import Stateful
 from .cap import keep_away
 
@@ -25,6 +26,7 @@ class NoiseScale:
     signal: float
 
 
+@rules.checked(small=rules.numbers, large=rules.numbers, small_batch=rules.positive, large_batch=rules.positive)
 def noise_parts(
     small: ArrayLike, large: ArrayLike, small_batch: float, large_batch: float
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -33,13 +35,15 @@ def noise_parts(
     E|G_B|^2 = |G|^2 + tr(Sigma)/B, so tr(Sigma) = (|G_b|^2 - |G_B|^2)/(1/b - 1/B) and
     |G|^2 = (B |G_B|^2 - b |G_b|^2)/(B - b) with b < B (McCandlish et al. 2018, appendix A). Either may be negative.
     """
+    rules.check_broadcast(small=small, large=large)
     if not 0.0 < small_batch < large_batch:
-        raise ValueError(f"the batches must be positive, the smaller one first, got {small_batch} and {large_batch}")
+        raise ValueError(f"small_batch must be below large_batch, got {small_batch} and {large_batch}")
     small, large = np.asarray(small, dtype=float), np.asarray(large, dtype=float)
     noise = (small - large) / (1.0 / small_batch - 1.0 / large_batch)
     return noise, (large_batch * large - small_batch * small) / (large_batch - small_batch)
 
 
+@rules.checked(small=rules.numbers, large=rules.numbers, small_batch=rules.positive, large_batch=rules.positive)
 def noise_scale(small: ArrayLike, large: ArrayLike, small_batch: float, large_batch: float) -> NoiseScale:
     """Gradient-noise scale g from repeated measurements: the ratio of the means of ``noise_parts``.
 
@@ -57,7 +61,7 @@ def noise_scale(small: ArrayLike, large: ArrayLike, small_batch: float, large_ba
     """
     noise, signal = noise_parts(small, large, small_batch, large_batch)
     if noise.ndim != 1 or noise.shape != signal.shape or len(noise) < 2:
-        raise ValueError(f"at least two measurements in one dimension are needed, got shape {noise.shape}")
+        raise ValueError(f"small and large must be at least two measurements in one dimension, got shape {noise.shape}")
     count = len(noise)
     means = [float(part.mean()) for part in (noise, signal)]
     left_out = [(count * mean - part) / (count - 1) for mean, part in zip(means, (noise, signal))]
@@ -104,7 +108,7 @@ class BatchSizeBand:
         ascending(self, ("limits",), lowest=1.0)
         fraction(self, ("u_min",))
         as_integer("every", self.every, 1)
-        if not 1.0 <= self.memory < math.inf:
+        if not 1.0 <= number("memory", self.memory) < math.inf:
             raise ValueError(f"memory must be finite and >= 1, got {self.memory}")
 
 
@@ -123,6 +127,7 @@ class BatchSize(Stateful):
 
     changing = ("size", "noise", "signal", "measurements")
 
+    @rules.checked(settings=rules.kind(BatchSizeBand, "BatchSizeBand()"), size=rules.positive)
     def __init__(self, settings: BatchSizeBand, size: float) -> None:
         self.settings, self.size = settings, float(np.clip(size, *settings.limits))
         self.noise = self.signal = math.nan
@@ -133,6 +138,7 @@ class BatchSize(Stateful):
         """The noise scale g = tr(Sigma)/|G|^2 of the running means; nan where it is not positive and finite."""
         return self.noise / self.signal if self.noise > 0.0 and self.signal > 0.0 else math.nan
 
+    @rules.checked(small=rules.number, large=rules.number, small_batch=rules.positive, large_batch=rules.positive)
     def observe(self, small: float, large: float, small_batch: float, large_batch: float) -> None:
         """Take squared gradient norms over two batches, see ``noise_parts``."""
         noise, signal = (float(part) for part in noise_parts(small, large, small_batch, large_batch))

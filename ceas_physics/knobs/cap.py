@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from .. import arguments as rules
 from ..thermostat.margin import apply_margin
 
 
+@rules.checked(value=rules.number, proposed=rules.number, critical=rules.number, u_min=rules.not_negative)
 def keep_away(value: float, proposed: float, critical: float, u_min: float) -> float:
     """The proposed value of a knob, shortened so that |value - critical|/critical stays at u_min or more.
 

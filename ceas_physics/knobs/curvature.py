@@ -9,6 +9,8 @@ import numpy as np
 
 from ising.integers import as_integer
 
+from .. import arguments as rules
+
 ROUNDING = 1e-10
 
 
@@ -24,6 +26,14 @@ class Curvature:
     vector: np.ndarray
 
 
+@rules.checked(
+    gradient=rules.function,
+    position=rules.shaped("parameter"),
+    vector=rules.shaped("parameter"),
+    iterations=rules.count,
+    preconditioner=rules.optional(rules.shaped("parameter")),
+    difference=rules.positive,
+)
 def hessian_eigenvalue(
     gradient: Callable[[np.ndarray], np.ndarray],
     position: np.ndarray,
@@ -61,6 +71,10 @@ def hessian_eigenvalue(
         A vector of zeros, a preconditioner that is not positive, fewer than two iterations.
     """
     as_integer("iterations", iterations, 2)
+    if position.shape != vector.shape or (preconditioner is not None and preconditioner.shape != vector.shape):
+        raise ValueError(
+            f"position, vector and preconditioner must have one shape, got {position.shape}, {vector.shape}"
+        )
     if not np.any(vector):
         raise ValueError("vector must not be zero; start from a random one")
     if preconditioner is not None and not (preconditioner > 0.0).all():

@@ -6,7 +6,17 @@ from collections.abc import Callable
 
 import numpy as np
 
+from .. import arguments as rules
 
+
+@rules.checked(
+    measure=rules.function,
+    n_layers=rules.count,
+    target=rules.positive,
+    start=rules.positive,
+    tolerance=rules.positive,
+    rounds=rules.count,
+)
 def maxent_scales(
     measure: Callable[[np.ndarray], np.ndarray],
     n_layers: int,
@@ -55,4 +65,4 @@ def maxent_scales(
         if not (reached > 0.0).all():
             break
         scales = scales * np.sqrt(target / reached)
-    raise ValueError(f"T = {target} is not reached, the last T is {reached}; give a smaller target")
+    raise ValueError(f"target: T = {target} is not reached, the last T is {reached}; give a smaller target")

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from ising.integers import as_integer
 
-from ..thermostat.checks import ascending, fraction, not_negative, positive
+from .. import arguments as rules
+from ..thermostat.checks import ascending, fraction, not_negative, number, positive
 from ..thermostat.state import Stateful
 from .cap import keep_away
 
@@ -53,7 +54,7 @@ class LearningRateBand:
         fraction(self, ("u_min",))
         as_integer("every", self.every, 1)
         as_integer("iterations", self.iterations, 2)
-        if not 1.0 <= self.memory < math.inf:
+        if not 1.0 <= number("memory", self.memory) < math.inf:
             raise ValueError(f"memory must be finite and >= 1, got {self.memory}")
 
 
@@ -72,10 +73,12 @@ class LearningRate(Stateful):
 
     changing = ("value", "eigenvalue", "rho")
 
+    @rules.checked(settings=rules.kind(LearningRateBand, "LearningRateBand()"), value=rules.positive)
     def __init__(self, settings: LearningRateBand, value: float) -> None:
         self.settings, self.value = settings, float(value)
         self.eigenvalue = self.rho = math.nan
 
+    @rules.checked(eigenvalue=rules.reading)
     def step(self, eigenvalue: float) -> float:
         """Take a measurement of lambda_max; return eta."""
         settings = self.settings

@@ -10,28 +10,34 @@ from scipy.special import log_softmax
 
 from ising.integers import as_integer
 
+from .. import arguments as rules
 from ..thermostat.checks import choice, fraction, not_negative, pair, positive
 from ..thermostat.state import Stateful
 from .cap import keep_away
 
 
+@rules.checked(logits=rules.shaped("row", "character"))
 def output_entropy(logits: np.ndarray) -> float:
     """Mean entropy of softmax(logits) over the rows, in nats; logits of shape (rows, classes)."""
     log_p = log_softmax(np.asarray(logits, dtype=float), axis=-1)
     return float(-np.sum(np.exp(log_p) * log_p, axis=-1).mean())
 
 
+@rules.checked(logits=rules.shaped("row", "character"), targets=rules.tokens)
 def overconfidence(logits: np.ndarray, targets: np.ndarray) -> float:
     """Mean largest probability minus the share of right answers; targets of shape (rows,). Positive: overconfident."""
+    rules.check_targets(logits, targets)
     log_p = log_softmax(np.asarray(logits, dtype=float), axis=-1)
     return float(np.exp(log_p.max(axis=-1)).mean() - np.mean(log_p.argmax(axis=-1) == targets.ravel()))
 
 
+@rules.checked(logits=rules.shaped("row", "character"), targets=rules.tokens, bins=rules.count)
 def calibration_error(logits: np.ndarray, targets: np.ndarray, bins: int = 10) -> float:
     """Expected calibration error: mean over equal-width bins of confidence of |confidence - accuracy|, by their share.
 
     Guo et al. 2017. Logits (rows, classes), targets (rows,).
     """
+    rules.check_targets(logits, targets)
     log_p = log_softmax(np.asarray(logits, dtype=float), axis=-1)
     confidence, right = np.exp(log_p.max(axis=-1)), log_p.argmax(axis=-1) == targets.ravel()
     place = np.minimum((confidence * bins).astype(np.int64), bins - 1)
@@ -92,14 +98,17 @@ class Smoothing(Stateful):
 
     changing = ("value",)
 
+    @rules.checked(settings=rules.kind(SmoothingSchedule, "SmoothingSchedule()"), value=rules.not_negative)
     def __init__(self, settings: SmoothingSchedule, value: float = 0.0) -> None:
         self.settings, self.value = settings, float(value)
 
+    @rules.checked(step=rules.not_negative)
     def level(self, step: float) -> float:
         """The scheduled output entropy H*(t) = end + (start - end) exp(-t/tau), in nats."""
         start, end = self.settings.levels
         return end + (start - end) * math.exp(-step / self.settings.tau)
 
+    @rules.checked(step=rules.index, logits=rules.shaped("row", "character"), targets=rules.tokens)
     def step(self, step: int, logits: np.ndarray, targets: np.ndarray) -> float:
         """Take the outputs (rows, classes) and the right answers (rows,) at a training step; return p."""
         settings = self.settings

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from scipy.optimize import minimize
 from scipy.special import logsumexp, softmax
 
+from .. import arguments as rules
 from .. import attention
 
 
@@ -25,6 +26,12 @@ class Choice:
     multipliers: np.ndarray
 
 
+@rules.checked(
+    utility=rules.shaped("option"),
+    cost=rules.shaped("option", "resource"),
+    budget=rules.shaped("resource"),
+    temperature=rules.positive,
+)
 def trade_off(utility: ArrayLike, cost: ArrayLike, budget: ArrayLike, temperature: float) -> Choice:
     """The distribution of largest <utility> + temperature * entropy whose mean costs are within the budgets.
 
@@ -49,8 +56,12 @@ def trade_off(utility: ArrayLike, cost: ArrayLike, budget: ArrayLike, temperatur
     utility, cost, budget = (np.asarray(array, dtype=float) for array in (utility, cost, budget))
     if not temperature > 0.0:
         raise ValueError(f"temperature must be positive, got {temperature}")
-    if not (budget > cost.min(axis=0)).all():
-        raise ValueError(f"every budget must be above the least cost {cost.min(axis=0)}, got {budget}")
+    if cost.shape != (utility.size, budget.size):
+        raise ValueError(f"cost must have shape ({utility.size}, {budget.size}), utility x budget, got {cost.shape}")
+    if not (cost > 0).all() or not (budget > cost.min(axis=0)).all():
+        raise ValueError(
+            f"cost must be positive and every budget above the least cost {cost.min(axis=0)}, got {budget}"
+        )
     relative = cost / budget  # multipliers of comparable size
 
     def dual(multipliers: np.ndarray) -> tuple[float, np.ndarray]:
@@ -66,6 +77,9 @@ def trade_off(utility: ArrayLike, cost: ArrayLike, budget: ArrayLike, temperatur
     return Choice(int(np.argmax(probability)), probability, solved.x / budget)
 
 
+@rules.checked(
+    scores=rules.readings, unit=rules.positive, beta_range=rules.pair, corridor=rules.pair, points=rules.count
+)
 def corridor_utility(
     scores: ArrayLike,
     unit: float,
@@ -88,11 +102,15 @@ def corridor_utility(
         In nats under ln n.
     points : int
     """
-    scores = np.asarray(scores, dtype=float)
+    scores = np.atleast_2d(np.asarray(scores, dtype=float))
+    if beta_range[0] <= 0.0 or beta_range[1] < beta_range[0]:
+        raise ValueError(f"beta_range must be two rising numbers > 0, got {beta_range}")
     visible_keys = np.isfinite(scores).sum(axis=-1)
     rows = scores[visible_keys >= attention.MINIMUM_VISIBLE]
     if not len(rows):
-        raise ValueError(f"no row has {attention.MINIMUM_VISIBLE} visible keys, the most is {visible_keys.max()}")
+        raise ValueError(
+            f"scores have no row with {attention.MINIMUM_VISIBLE} visible keys, the most is {visible_keys.max()}"
+        )
     depth = np.log(visible_keys[visible_keys >= attention.MINIMUM_VISIBLE])
     betas = unit * np.geomspace(*beta_range, points)
     depths = np.array([depth - attention.entropy(rows, beta) for beta in betas])
@@ -108,11 +126,16 @@ class Structure:
     d_ff: int
     d_model: int
 
+    def __post_init__(self) -> None:
+        rules.check_fields(self, n_heads=rules.count, d_k=rules.count, d_ff=rules.count, d_model=rules.count)
+
+    @rules.checked(context=rules.count)
     def flops(self, context: int) -> float:
         """Operations of a forward pass of a layer, per token: 2 a multiply-add, (context + 1)/2 visible keys."""
         inner = self.n_heads * self.d_k
         return 2.0 * (4 * self.d_model * inner + 2 * self.d_model * self.d_ff + (context + 1) * inner)
 
+    @rules.checked(context=rules.count)
     def memory(self, context: int) -> float:
         """Numbers held in training: weights with gradient and Adam's two means, and a sequence's activations."""
         inner = self.n_heads * self.d_k
@@ -130,6 +153,9 @@ CATALOGUE = tuple(
 )
 
 
+@rules.checked(
+    structure=rules.kind(Structure, "Structure(2, 8, 32, 16)"), context=rules.count, rows=rules.count, seed=rules.seed
+)
 def structure_utility(structure: Structure, context: int, rows: int = 512, seed: int = 0) -> float:
     """``corridor_utility`` of the heads before training: q and k normal with unit variance, d_k entries each."""
     rng = np.random.default_rng(seed)
@@ -138,6 +164,12 @@ def structure_utility(structure: Structure, context: int, rows: int = 512, seed:
     return corridor_utility((queries @ keys)[:, 0], structure.d_k**-0.5)
 
 
+@rules.checked(
+    budget=rules.kind(Structure, "Structure(2, 8, 32, 16)"),
+    context=rules.count,
+    utility=rules.optional(rules.numbers),
+    temperature=rules.positive,
+)
 def choose_structure(
     budget: Structure,
     context: int,
@@ -150,6 +182,10 @@ def choose_structure(
 
     ``utility`` has one number an option; by default ``structure_utility``.
     """
+    if not isinstance(catalogue, Sequence) or not all(isinstance(option, Structure) for option in catalogue):
+        rules.refuse("catalogue", "a list of Structure", catalogue)
+    if len(catalogue) == 0:
+        raise ValueError("catalogue must hold at least one Structure, got none")
     if utility is None:
         by_width = {s.d_k: structure_utility(s, context) for s in catalogue}
         utility = [by_width[structure.d_k] for structure in catalogue]
@@ -157,6 +193,7 @@ def choose_structure(
     return trade_off(utility, cost, (budget.flops(context), budget.memory(context)), temperature)
 
 
+@rules.checked(unit=rules.positive, budget=rules.positive, temperature=rules.positive)
 def choose_positions(
     scores: Mapping[str, ArrayLike],
     cost: Mapping[str, float],
@@ -179,8 +216,11 @@ def choose_positions(
         Of the mean cost.
     temperature : float
     """
+    for name, given in (("scores", scores), ("cost", cost)):
+        if not isinstance(given, Mapping) or not given:
+            rules.refuse(name, "a dict by the name of the positions", given)
     if set(scores) != set(cost):
-        raise ValueError(f"scores and cost must have the same names, got {sorted(scores)} and {sorted(cost)}")
+        raise ValueError(f"scores and cost must have the same names, got {list(scores)} and {list(cost)}")
     utility = [corridor_utility(rows, unit) for rows in scores.values()]
     choice = trade_off(utility, [[cost[name]] for name in scores], [budget], temperature)
     return dict(zip(scores, choice.probability.tolist()))

@@ -10,14 +10,15 @@ import numpy as np
 
 from ising.integers import as_integer
 
-from ..thermostat.checks import choice, fraction, not_negative, number, positive
+from .. import arguments as rules
+from ..thermostat.checks import choice, fraction, not_negative, positive
 from ..thermostat.state import Stateful
 from .cap import keep_away
 
 
 def spectral_norm(matrices: Iterable[np.ndarray]) -> float:
     """Mean over the matrices of the largest singular value."""
-    return float(np.mean([np.linalg.norm(matrix, 2) for matrix in matrices]))
+    return float(np.mean([np.linalg.norm(matrix, 2) for matrix in _checked(matrices)]))
 
 
 def parameter_entropy(matrices: Iterable[np.ndarray]) -> float:
@@ -25,8 +26,17 @@ def parameter_entropy(matrices: Iterable[np.ndarray]) -> float:
 
     The entropy of normal weights of that variance; it falls by 1 when all weights fall by e.
     """
-    squares = [np.mean(np.square(matrix, dtype=float)) for matrix in matrices]
+    squares = [np.mean(np.square(matrix, dtype=float)) for matrix in _checked(matrices)]
     return float(np.mean(0.5 * np.log(2.0 * math.pi * math.e * np.array(squares))))
+
+
+def _checked(matrices: Iterable[np.ndarray]) -> list[np.ndarray]:
+    if not isinstance(matrices, Iterable) or isinstance(matrices, str | bytes):
+        rules.refuse("matrices", "a list of matrices", matrices)
+    checked = [rules.shaped("row", "column")("matrices", matrix) for matrix in matrices]
+    if not checked or not all(matrix.any() for matrix in checked):
+        raise ValueError("matrices must hold at least one matrix, and none that is zero")
+    return checked
 
 
 @dataclass(frozen=True)
@@ -63,8 +73,8 @@ class WeightDecayBand:
     def __post_init__(self) -> None:
         choice(self, "observable", ("entropy", "spectral_norm"))
         if self.target is not None:
-            number("target", self.target)
-        if self.response not in (-1, 1):
+            rules.number("target", self.target)
+        if rules.as_integer("response", self.response) not in (-1, 1):
             raise ValueError(f"response must be -1 or +1, got {self.response!r}")
         not_negative(self, ("gain",))
         positive(self, ("largest",))
@@ -88,10 +98,12 @@ class WeightDecay(Stateful):
 
     changing = ("value", "target")
 
+    @rules.checked(settings=rules.kind(WeightDecayBand, "WeightDecayBand()"), value=rules.not_negative)
     def __init__(self, settings: WeightDecayBand, value: float = 0.0) -> None:
         self.settings, self.value = settings, float(value)
         self.target = math.nan if settings.target is None else float(settings.target)
 
+    @rules.checked(learning_rate=rules.positive)
     def step(self, matrices: Iterable[np.ndarray], learning_rate: float) -> float:
         """Take the weight matrices and eta; return lambda, in [0, ``largest``]."""
         settings = self.settings

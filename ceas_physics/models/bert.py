@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from .. import arguments as rules
 from .layer import (
     LayerPass,
     Parameters,
     Shapes,
     attend,
     check_parameters,
+    check_tokens,
     grouped_scores,
     linear,
     positive,
@@ -40,7 +42,10 @@ class BertShape:
     initial_deviation: float = 0.02
 
     def __post_init__(self) -> None:
-        if min(self.n_layers, self.n_heads) < 1 or self.d_model % self.n_heads:
+        for name in ("n_layers", "n_heads", "d_model", "d_ff", "vocabulary", "positions"):
+            rules.count(name, getattr(self, name))
+        rules.check_fields(self, epsilon=rules.not_negative, initial_deviation=rules.positive)
+        if self.d_model % self.n_heads:
             raise ValueError(f"n_heads must divide d_model, both positive, got {self.n_heads} and {self.d_model}")
 
     @property
@@ -82,19 +87,29 @@ class Bert:
     ends: tuple[int, int] = (101, 102)
 
     def __post_init__(self) -> None:
+        rules.kind(BertShape, "BertShape(...)")("shape", self.shape)
+        rules.kind(Mapping, "{name: array}")("parameters", self.parameters)
+        rules.text("name", self.name)
+        if not isinstance(self.ends, tuple | list) or len(self.ends) != 2:
+            rules.refuse("ends", "the numbers of two tokens", self.ends)
+        for end in self.ends:
+            rules.index("ends", end)
         check_parameters(self.parameters, self.shape.parameter_shapes(), OPTIONAL)
 
+    @rules.checked(windows=rules.shaped("passage", "token", rule=rules.array))
     def wrap(self, windows: np.ndarray) -> np.ndarray:
         """Passages [CLS] window [SEP], (passage, token + 2)."""
         first, last = (np.full((len(windows), 1), end) for end in self.ends)
         return np.hstack([first, windows, last])
 
+    @rules.checked(length=rules.count)
     def special_keys(self, length: int) -> np.ndarray:
         """True at [CLS] and [SEP] of a passage of ``length`` tokens."""
         keys = np.zeros(length, dtype=bool)
         keys[[0, -1]] = True
         return keys
 
+    @rules.checked(seed=rules.seed)
     def untrained(self, seed: int) -> Bert:
         """The same architecture with random weights: the control."""
         fresh = untrained(self.shape.parameter_shapes(), self.shape.initial_deviation, seed)
@@ -109,6 +124,8 @@ class Bert:
 
     def forward(self, tokens: np.ndarray) -> Iterator[LayerPass]:
         """One layer after the other of passages of tokens (passage, token)."""
+        tokens = rules.shaped("passage", "token", rule=rules.tokens)("tokens", tokens)
+        check_tokens(tokens, self.shape.vocabulary, self.shape.positions)
         x, p, heads = self.embed(tokens), self.parameters, self.shape.n_heads
         for i in range(self.shape.n_layers):
             layer = f"encoder.layer.{i}"

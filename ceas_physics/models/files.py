@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import arguments as rules
 from . import bert, llama
 from .bert import Bert, Tokenizer
 from .byte_pairs import BytePairs
@@ -46,6 +47,8 @@ def load(source: str | Path) -> Bert | Llama:
     ValueError
         Nothing is there; the file is truncated; or type, architecture or packing are not supported.
     """
+    if not isinstance(source, str | Path):
+        rules.refuse("source", "a path or the name of an installed package", source)
     path = _find(source)
     try:
         if path.suffix == ".gguf":

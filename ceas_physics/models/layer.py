@@ -49,6 +49,8 @@ def check_parameters(parameters: Parameters, shapes: Shapes, optional: str) -> N
         raise ValueError(f"the model file has a tensor {foreign[0]} that this architecture does not have; measure "
                          "arrays of q and k from your own framework")  # fmt: skip
     for name, shape in shapes.items():
+        if not isinstance(parameters.get(name, np.empty(0)), np.ndarray):
+            raise ValueError(f"parameters must hold arrays, got {type(parameters[name]).__name__} for {name}")
         if name not in parameters:
             raise ValueError(
                 f"the model file has no tensor {name}: it is truncated or of another architecture; fetch it again, "
@@ -104,3 +106,12 @@ def attend(scores: np.ndarray, v: np.ndarray, beta: float) -> np.ndarray:
     groups = weights.reshape(len(weights), v.shape[1], -1, *weights.shape[2:])
     mixed = (groups @ v[:, :, None]).reshape(*scores.shape[:3], v.shape[-1])
     return mixed.swapaxes(1, 2).reshape(len(mixed), mixed.shape[2], -1)
+
+
+def check_tokens(tokens: np.ndarray, vocabulary: int, positions: int) -> None:
+    """Tokens (passage, token) of the vocabulary, no more to a passage than the model has positions."""
+    if tokens.max() >= vocabulary or tokens.shape[1] > positions:
+        raise ValueError(
+            f"tokens must be below the vocabulary of {vocabulary}, at most {positions} to a passage, got up to "
+            f"{tokens.max()} in shape {tokens.shape}"
+        )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from .. import arguments as rules
 from .bert import Tokenizer
 from .layer import (
     LayerPass,
@@ -15,6 +16,7 @@ from .layer import (
     Shapes,
     attend,
     check_parameters,
+    check_tokens,
     grouped_scores,
     linear,
     positive,
@@ -43,7 +45,12 @@ class LlamaShape:
     initial_deviation: float = 0.02
 
     def __post_init__(self) -> None:
-        if min(self.n_layers, self.n_key_heads) < 1 or self.n_heads % self.n_key_heads or self.d_k % 2:
+        for name in ("n_layers", "n_heads", "n_key_heads", "d_model", "d_k", "d_ff", "vocabulary", "positions"):
+            rules.count(name, getattr(self, name))
+        rules.check_fields(
+            self, rotary_base=rules.positive, epsilon=rules.not_negative, initial_deviation=rules.positive
+        )
+        if self.n_heads % self.n_key_heads or self.d_k % 2:
             raise ValueError(
                 f"n_key_heads must divide n_heads and d_k be even, got {self.n_key_heads}, {self.n_heads}, {self.d_k}"
             )
@@ -78,16 +85,22 @@ class Llama:
     tokenizer: Tokenizer | None = None
 
     def __post_init__(self) -> None:
+        rules.kind(LlamaShape, "LlamaShape(...)")("shape", self.shape)
+        rules.kind(Mapping, "{name: array}")("parameters", self.parameters)
+        rules.text("name", self.name)
         check_parameters(self.parameters, self.shape.parameter_shapes(), OPTIONAL)
 
+    @rules.checked(windows=rules.shaped("passage", "token", rule=rules.array))
     def wrap(self, windows: np.ndarray) -> np.ndarray:
         """Passages as they are: nothing is put around them."""
         return windows
 
+    @rules.checked(length=rules.count)
     def special_keys(self, length: int) -> np.ndarray:
         """True at the first token of a passage, which heads use as a sink."""
         return np.arange(length) == 0
 
+    @rules.checked(seed=rules.seed)
     def untrained(self, seed: int) -> Llama:
         """The same architecture with random weights: the control."""
         fresh = untrained(self.shape.parameter_shapes(), self.shape.initial_deviation, seed)
@@ -95,6 +108,8 @@ class Llama:
 
     def forward(self, tokens: np.ndarray) -> Iterator[LayerPass]:
         """One layer after the other of passages of tokens (passage, token)."""
+        tokens = rules.shaped("passage", "token", rule=rules.tokens)("tokens", tokens)
+        check_tokens(tokens, self.shape.vocabulary, self.shape.positions)
         x, p, shape = self.parameters["embed_tokens.weight"][tokens], self.parameters, self.shape
         rotation = _rotation(tokens.shape[1], shape)
         hidden_keys = np.where(np.tri(tokens.shape[1], dtype=bool), 0.0, -np.inf).astype(np.float32)

@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike
 
 from ising.streams import check_seed
 
+from .. import arguments as rules
+
 POLICIES = ("thompson", "ucb1", "uniform")
 Pull = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
@@ -72,6 +74,14 @@ def _choose(
     return np.argmax(right / seen + np.sqrt(2.0 * np.log(t) * trials / seen), axis=1)
 
 
+@rules.checked(
+    accuracy=rules.shaped("beta"),
+    betas=rules.shaped("beta"),
+    trials=rules.count,
+    pulls=rules.count,
+    replicas=rules.count,
+    seed=rules.seed,
+)
 def compare(
     accuracy: ArrayLike, betas: ArrayLike, trials: int = 64, pulls: int = 1000, replicas: int = 64, seed: int = 0
 ) -> xr.Dataset:

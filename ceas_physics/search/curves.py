@@ -7,9 +7,12 @@ from collections.abc import Callable
 import numpy as np
 import xarray as xr
 
+from .. import arguments as rules
+
 DISTINCT = 2.0  # paired standard errors by which a beta must lie under the best to count as worse
 
 
+@rules.checked(data=rules.kind(xr.Dataset, "search.measure(...)"))
 def summarize(data: xr.Dataset, quantity: str = "accuracy") -> xr.Dataset:
     """Mean curves over seeds with standard errors, and their peak and threshold after every training length.
 
@@ -29,10 +32,16 @@ def summarize(data: xr.Dataset, quantity: str = "accuracy") -> xr.Dataset:
         does at the first beta already. Errors ``*_error`` by jackknife over seeds; both are nan too if leaving one seed
         out does it.
     """
+    rules.one_of("accuracy", "weight")("quantity", quantity)
+    rules.table_with(quantity, "beta", "bayes_accuracy", "steps", source="search.measure")("data", data)
+    if set(data[quantity].dims) != {"steps", "beta", "seed"} or data.sizes["seed"] < 2:
+        raise ValueError(f"data must have the dimensions steps, beta and 2 or more of seed, got {dict(data.sizes)}")
+    if not np.isfinite(data[quantity]).all() or not (data["beta"] > 0).all():
+        raise ValueError(f"data must hold finite {quantity} and beta > 0")
     values = data[quantity].transpose("steps", "beta", "seed").to_numpy()
     log_beta = np.log(data["beta"].to_numpy())
     if np.any(np.diff(log_beta) <= 0.0) or len(log_beta) < 3:
-        raise ValueError(f"a curve needs at least 3 rising betas, got {data['beta'].values}")
+        raise ValueError(f"data must have at least 3 rising betas for a curve, got {data['beta'].values}")
     half = data["bayes_accuracy"].to_numpy() / 2.0
     table = xr.Dataset(coords={"steps": data["steps"], "beta": data["beta"]})
     error = values.std(axis=-1, ddof=1) / np.sqrt(values.shape[-1])

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .. import arguments as rules
+
 LEAST_EXPONENT = -80.0  # scaled scores further under the largest count as this far: the weights stay normal floats
 N_TEST = 1000  # lookups of a seed on which everything is measured
 MEASURES = ("accuracy", "weight", "loss")
@@ -40,13 +42,12 @@ class LookupTask:
     noise: float = 0.15
 
     def __post_init__(self) -> None:
+        rules.check_fields(self, n_pairs=rules.count, n_categories=rules.count, width=rules.count, noise=rules.positive)
         if self.n_categories < 2 or self.n_pairs % self.n_categories:
             given = f"got {self.n_categories} categories and {self.n_pairs} pairs"
             raise ValueError(f"n_categories must be at least 2 and divide n_pairs, {given}")
         if self.width < 2:
             raise ValueError(f"width must be at least 2, got {self.width}")
-        if not 0.0 < self.noise < math.inf:
-            raise ValueError(f"noise must be positive and finite, got {self.noise}")
 
     @property
     def bayes_beta(self) -> float:

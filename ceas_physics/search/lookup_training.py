@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -15,6 +14,7 @@ from tqdm.auto import tqdm
 from ising.integers import as_integer
 from ising.streams import check_seed
 
+from .. import arguments as rules
 from ..provenance import versions
 from ..training import Adam
 from .lookup import MEASURES, Books, LookupTask, Sequences, loss_and_gradient, score
@@ -51,17 +51,24 @@ class LookupTraining:
     training_set: int | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.lengths, tuple | list):
+            rules.refuse("lengths", "rising numbers of steps", self.lengths)
+        for length in self.lengths:
+            rules.count("lengths", length)
+        rules.check_fields(self, batch_size=rules.count, learning_rate=rules.positive)
+        rules.check_fields(self, optimizer=rules.one_of(*OPTIMIZERS), training_set=rules.optional(rules.count))
         if not self.lengths or list(self.lengths) != sorted(set(self.lengths)) or self.lengths[0] < 1:
             raise ValueError(f"lengths must be rising numbers of steps from 1 on, got {self.lengths}")
-        if self.batch_size < 1 or not 0.0 < self.learning_rate < math.inf:
-            given = f"got {self.batch_size} and {self.learning_rate}"
-            raise ValueError(f"batch_size must be at least 1 and learning_rate positive and finite, {given}")
-        if self.optimizer not in OPTIMIZERS:
-            raise ValueError(f"optimizer must be one of {OPTIMIZERS}, got {self.optimizer!r}")
-        if self.training_set is not None and self.training_set < 1:
-            raise ValueError(f"training_set must be at least 1 sequence, or None, got {self.training_set}")
 
 
+@rules.checked(
+    task=rules.optional(rules.kind(LookupTask, "LookupTask()")),
+    training=rules.optional(rules.kind(LookupTraining, "LookupTraining()")),
+    betas=rules.shaped("beta"),
+    n_seeds=rules.count,
+    seed=rules.seed,
+    progress=rules.flag,
+)
 def measure(
     task: LookupTask | None = None,
     training: LookupTraining | None = None,

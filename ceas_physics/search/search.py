@@ -9,7 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .. import arguments as rules
+
 RESOLVED = 2.0  # standard errors by which a round's best point must beat its neighbours
+
+MOST_POINTS = 10_000
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,7 @@ class Search:
         return text + "; all this if the objective has one maximum"
 
 
+@rules.checked(objective=rules.function, low=rules.number, high=rules.number, n=rules.count, tolerance=rules.positive)
 def nary_search(
     objective: Callable[[np.ndarray], ArrayLike], low: float, high: float, n: int = 3, tolerance: float = 0.01
 ) -> Search:
@@ -103,6 +108,8 @@ def nary_search(
         raise ValueError(f"low must be under high, both finite, got {low} and {high}")
     if n < 3 or not 0.0 < tolerance < 1.0:
         raise ValueError(f"n must be at least 3 and tolerance between 0 and 1, got {n} and {tolerance}")
+    if n > MOST_POINTS:
+        raise ValueError(f"n must be at most {MOST_POINTS}, got {n}")
     intervals, rounds = [(low, high)], []
     while intervals[-1][1] - intervals[-1][0] > tolerance * (high - low):
         edges = np.linspace(*intervals[-1], n + 1)
@@ -115,11 +122,15 @@ def nary_search(
 
 
 def _samples(values: ArrayLike, points: np.ndarray) -> np.ndarray:
-    samples = np.asarray(values, dtype=float)
+    samples = rules.real_numbers(values)
+    if samples is None:
+        rules.refuse("objective", "a function that returns numbers", values)
     if samples.ndim == 1:
         samples = samples[:, None]
     if samples.shape[0] != len(points) or samples.ndim != 2 or not np.isfinite(samples).all():
-        raise ValueError(f"the objective must return {len(points)} finite values or rows of samples, got {values!r}")
+        raise ValueError(
+            f"objective must return {len(points)} finite values or rows of samples, got {rules.shown(values)}"
+        )
     return samples
 
 

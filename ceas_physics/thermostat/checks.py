@@ -6,18 +6,23 @@ import math
 from collections.abc import Iterable
 from numbers import Real
 
+from ising.arguments import as_choice, refuse
+
 
 def number(name: str, value: object) -> float:
     """The value as a float; ValueError if it is not a real number."""
     if isinstance(value, bool) or not isinstance(value, Real):
-        raise ValueError(f"{name} must be a number, got {value!r}")
-    return float(value)
+        refuse(name, "a number", value)
+    try:
+        return float(value)
+    except OverflowError:
+        refuse(name, "a number", value)
 
 
 def pair(name: str, value: object) -> tuple[float, float]:
     """Two real numbers; ValueError for anything else."""
     if not isinstance(value, (tuple, list)) or len(value) != 2:
-        raise ValueError(f"{name} must be two numbers, got {value!r}")
+        refuse(name, "two numbers", value)
     return number(name, value[0]), number(name, value[1])
 
 
@@ -55,5 +60,4 @@ def ascending(settings: object, names: Iterable[str], lowest: float = 0.0, highe
 
 def choice(settings: object, name: str, allowed: tuple[str, ...]) -> None:
     """ValueError unless the setting is one of the allowed words."""
-    if getattr(settings, name) not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {getattr(settings, name)!r}")
+    as_choice(name, getattr(settings, name), allowed)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .. import arguments as rules
 from .. import attention
 from .margin import apply_margin
 from .reference import entropy_below, reference_level
@@ -31,18 +32,24 @@ class Observables:
     beta_c: np.ndarray | None = None
 
 
+@rules.checked(thermostat=rules.kind(Thermostat, "Thermostat()"), step=rules.not_negative)
 def kappa(thermostat: Thermostat, step: float) -> float:
     """kappa(t) = kappa_max exp(-t/tau_kappa) + kappa_inf, uncapped."""
     return thermostat.kappa_max * math.exp(-step / thermostat.tau_kappa) + thermostat.kappa_inf
 
 
+@rules.checked(
+    entropy=rules.readings, target=rules.readings, beta=rules.readings, score_variance=rules.readings, gain=rules.number
+)
 def newton_step(
     entropy: np.ndarray, target: ArrayLike, beta: np.ndarray, score_variance: np.ndarray, gain: float
 ) -> np.ndarray:
     """Change of beta, gain (H - H_target)/(beta Var_p[s] + eps): upwards where H is too large, since dH/dbeta < 0."""
+    rules.check_broadcast(entropy=entropy, target=target, beta=beta, score_variance=score_variance)
     return gain * (entropy - target) / (beta * score_variance + EPSILON)
 
 
+@rules.checked(thermostat=rules.kind(Thermostat, "Thermostat()"), unit=rules.positive)
 def initial_beta(thermostat: Thermostat, scores: ArrayLike, unit: float) -> np.ndarray:
     """Beta of each head before the first step, from scores (..., rows, keys): 1/sqrt(d_k), or beta* within bounds."""
     scores = np.asarray(scores)
@@ -109,6 +116,13 @@ class Controller(Stateful):
         "inside_steps", "tightened", "readings", "sigmas",
     )  # fmt: skip
 
+    @rules.checked(
+        thermostat=rules.kind(Thermostat, "Thermostat()"),
+        visible_keys=rules.numbers,
+        beta=rules.numbers,
+        unit=rules.positive,
+        reference_entropy=rules.optional(rules.readings),
+    )
     def __init__(
         self,
         thermostat: Thermostat,
@@ -155,6 +169,7 @@ class Controller(Stateful):
         tighter = self.thermostat.tighten if self.tightened else None
         return self.level(self.thermostat.target if tighter is None else tighter)
 
+    @rules.checked(depth=rules.number)
     def level(self, depth: float) -> np.ndarray:
         """The entropy ln N_ref - depth of every head, see ``reference_level``."""
         return reference_level(self.thermostat.reference, self.visible_keys, self.initial_entropy, depth)

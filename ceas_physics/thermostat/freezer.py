@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .. import arguments as rules
 from .reference import reference_level
 from .settings import Freezing
 from .state import Stateful
@@ -34,6 +35,11 @@ class Freezer(Stateful):
 
     changing = ("steps_below", "frozen", "initial_entropy", "steps")
 
+    @rules.checked(
+        freezing=rules.kind(Freezing, "Freezing()"),
+        visible_keys=rules.numbers,
+        reference=rules.one_of("visible", "initial"),
+    )
     def __init__(
         self, freezing: Freezing, visible_keys: ArrayLike, shape: tuple[int, int], reference: str = "visible"
     ) -> None:
@@ -43,6 +49,7 @@ class Freezer(Stateful):
         self.initial_entropy = np.full(shape, np.nan)
         self.steps = 0
 
+    @rules.checked(entropy=rules.readings)
     def step(self, entropy: np.ndarray) -> np.ndarray:
         """Take the heads' mean entropies (layer, head) of a training step; return which heads are frozen."""
         self.steps += 1

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from .. import arguments as rules
 from .settings import Gating
 from .state import Stateful
 
@@ -33,22 +34,26 @@ class Gate(Stateful):
 
     changing = ("counts", "threshold_shift")
 
+    @rules.checked(gating=rules.kind(Gating, "Gating()"), context=rules.count, n_layers=rules.count)
     def __init__(self, gating: Gating, context: int, n_layers: int) -> None:
         self.gating = gating
         self.counts = np.zeros((n_layers, context, 2), dtype=np.int64)
         self.threshold_shift = 0.0
 
+    @rules.checked(step=rules.not_negative)
     def threshold(self, step: float) -> float:
         """T_gate(t) = t_max - (t_max - t_inf)(1 - exp(-t/tau)), plus ``threshold_shift``."""
         settings = self.gating
         fallen = (settings.t_max - settings.t_inf) * (1.0 - math.exp(-step / settings.tau))
         return settings.t_max - fallen + self.threshold_shift
 
+    @rules.checked(step=rules.not_negative)
     def fraction(self, step: float) -> float:
         """q(t), the share of a head's rows that is always kept."""
         start, end = self.gating.fraction
         return start + (end - start) * min(1.0, step / self.gating.fraction_steps)
 
+    @rules.checked(layer=rules.index, estimate=rules.shaped("batch", "head", "query"), step=rules.not_negative)
     def keep(self, layer: int, estimate: np.ndarray, step: int) -> np.ndarray:
         """Rows to compute, from estimates of their T; both of shape (batch, head, query). Counts them."""
         batch, heads, queries = estimate.shape

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from .. import arguments as rules
 from .settings import Guard
 from .state import Stateful
 
@@ -26,6 +27,7 @@ class LossGuard(Stateful):
         "validations", "short", "long", "validation_variance", "threshold_shift", "backed_off", "gain_factor",
     )  # fmt: skip
 
+    @rules.checked(guard=rules.kind(Guard, "Guard()"))
     def __init__(self, guard: Guard) -> None:
         self.guard = guard
         self.readings = self.validations = 0
@@ -36,6 +38,7 @@ class LossGuard(Stateful):
         self.threshold_shift, self.gain_factor = 0.0, 1.0
         self.backed_off = -1  # step of the last back-off
 
+    @rules.checked(step=rules.index, loss=rules.reading, validation_loss=rules.optional(rules.reading))
     def step(self, step: int, loss: float, validation_loss: float | None = None) -> str:
         """Take the training loss of a step, and the validation loss where it was measured; return the verdict.
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .. import arguments as rules
 
+
+@rules.checked(beta=rules.readings, proposed=rules.readings, beta_c=rules.readings, u_min=rules.not_negative)
 def apply_margin(
     beta: np.ndarray, proposed: np.ndarray, beta_c: np.ndarray, u_min: float
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -20,6 +23,7 @@ def apply_margin(
     blocked : ndarray of bool
         Where the update was changed.
     """
+    rules.check_broadcast(beta=beta, proposed=proposed, beta_c=beta_c)
     low, high = (1.0 - u_min) * beta_c, (1.0 + u_min) * beta_c
     inside = (beta > low) & (beta < high)
     below = np.where(inside, beta <= beta_c, beta <= low)
@@ -28,12 +32,15 @@ def apply_margin(
     return moved, moved != proposed
 
 
+@rules.checked(beta=rules.numbers, beta_c=rules.readings, u_min=rules.not_negative, nu=rules.positive)
 def zeta(beta: ArrayLike, beta_c: ArrayLike, u_min: float, nu: float) -> np.ndarray:
     """zeta(beta) = 1/max(u, u_min)^nu with u = |beta - beta_c|/beta_c: the proxy of a correlation length."""
+    rules.check_broadcast(beta=beta, beta_c=beta_c)
     u = np.abs(np.asarray(beta, dtype=float) - beta_c) / beta_c
     return 1.0 / np.maximum(u, u_min) ** nu
 
 
+@rules.checked(beta=rules.numbers, beta_c=rules.readings, u_min=rules.not_negative, nu=rules.positive, z=rules.positive)
 def relaxation_time(beta: ArrayLike, beta_c: ArrayLike, u_min: float, nu: float, z: float) -> np.ndarray:
     """The proxy tau = zeta^z of a relaxation time; never above u_min^(-nu z)."""
     return zeta(beta, beta_c, u_min, nu) ** z

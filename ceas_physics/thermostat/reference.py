@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .. import arguments as rules
 from .. import attention
 
 
+@rules.checked(visible_keys=rules.numbers, depth=rules.number)
 def entropy_below(visible_keys: ArrayLike, depth: float) -> float:
     """Mean of max(0, ln n - depth) over the rows with n >= 8 visible keys, in nats; ``visible_keys`` holds n by row."""
     n = np.asarray(visible_keys)
@@ -17,6 +19,12 @@ def entropy_below(visible_keys: ArrayLike, depth: float) -> float:
     return float(np.maximum(np.log(n) - depth, 0.0).mean())
 
 
+@rules.checked(
+    kind=rules.one_of("visible", "initial"),
+    visible_keys=rules.numbers,
+    initial_entropy=rules.readings,
+    depth=rules.number,
+)
 def reference_level(kind: str, visible_keys: ArrayLike, initial_entropy: np.ndarray, depth: float) -> np.ndarray:
     """The entropy ln N_ref - depth of every head, floored at 0, in nats.
 

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from ising.integers import as_integer
 
+from .. import arguments as rules
 from .. import attention
 from .controller import Controller, Observables, initial_beta
 from .settings import Thermostat
@@ -19,6 +20,9 @@ from .settings import Thermostat
 ROUNDING = 1e-9  # of the largest error
 
 
+@rules.checked(
+    scores=rules.readings, thermostat=rules.kind(Thermostat, "Thermostat()"), d_k=rules.count, steps=rules.count
+)
 def settle(
     scores: ArrayLike, thermostat: Thermostat, d_k: int, steps: int = 2048, visible: ArrayLike | None = None
 ) -> xr.Dataset:
@@ -92,6 +96,7 @@ class Oscillation:
     sign_changes: int
 
 
+@rules.checked(error=rules.shaped("time"), step=rules.optional(rules.shaped("time")))
 def oscillation(error: ArrayLike, step: ArrayLike | None = None) -> Oscillation:
     """Decay time and period of a signed error, such as H - H_target of one head in a ``settle`` trace.
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from .. import arguments as rules
+
 
 class Adam:
     """Adam (Kingma & Ba 2015) on a flat vector x, with m and v the running means of g and g^2.
@@ -19,15 +21,22 @@ class Adam:
         May be changed between steps.
     """
 
+    @rules.checked(size=rules.count, rate=rules.positive, decay=rules.pair, weight_decay=rules.not_negative)
     def __init__(
         self, size: int, rate: float, decay: tuple[float, float] = (0.9, 0.99), weight_decay: float = 0.0
     ) -> None:
+        if not 0.0 <= decay[0] < 1.0 or not 0.0 <= decay[1] < 1.0:
+            raise ValueError(f"decay must be two numbers in [0, 1), got {decay}")
         self.rate, self.weight_decay, self.decay, self.steps = rate, weight_decay, decay, 0
         self.mean = np.zeros(size, dtype=np.float32)
         self.square = np.zeros(size, dtype=np.float32)
 
+    @rules.checked(vector=rules.array, gradient=rules.array)
     def step(self, vector: np.ndarray, gradient: np.ndarray) -> None:
         """Update ``vector`` in place."""
+        if vector.shape != self.mean.shape or gradient.shape != self.mean.shape:
+            given = f"got {vector.shape} and {gradient.shape}"
+            raise ValueError(f"vector and gradient must have the shape {self.mean.shape}, {given}")
         first, second = self.decay
         self.steps += 1
         self.mean += (1.0 - first) * (gradient - self.mean)

@@ -15,6 +15,7 @@ from tqdm.auto import tqdm
 
 from ising.integers import as_integer
 
+from .. import arguments as rules
 from ..folders import check_file, write_file
 from ..provenance import versions
 from ..text import digest, read_text
@@ -64,8 +65,17 @@ class Plan:
             as_integer(name, getattr(self, name), 1)
         if self.seeds > SCAN_SEED:
             raise ValueError(f"seeds must be at most {SCAN_SEED}, got {self.seeds}")
-        for name in self.conditions:
-            condition(name, self.config)
+        rules.kind(TransformerConfig, "TransformerConfig()")("config", self.config)
+        for name in ("conditions", "learning_rates", "fractions"):
+            if not isinstance(getattr(self, name), tuple | list):
+                rules.refuse(name, "a tuple", getattr(self, name))
+        for condition_name in self.conditions:
+            if not isinstance(condition_name, str) or condition_name not in CONDITIONS:
+                raise ValueError(
+                    f"conditions must be one of {', '.join(CONDITIONS)}, got {rules.shown(condition_name)}"
+                )
+        rules.numbers("learning_rates", self.learning_rates)
+        rules.numbers("fractions", self.fractions)
         if len(self.conditions) < 2 or len(set(self.conditions)) < len(self.conditions):
             raise ValueError(f"conditions must be two or more different names, got {self.conditions}")
         rates = np.array(self.learning_rates)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from .. import arguments as rules
 from ..knobs import ActivationBand, BatchSizeBand, LearningRateBand, SmoothingSchedule, WeightDecayBand
 from ..thermostat import Freezing, Gating, Guard, Thermostat, entropy_below
 from ..transformer import TransformerConfig
@@ -20,6 +21,14 @@ class Condition:
     config: TransformerConfig
     thermostat: Thermostat | None = None
     knobs: Knobs = field(default_factory=Knobs)
+
+    def __post_init__(self) -> None:
+        rules.check_fields(
+            self,
+            config=rules.kind(TransformerConfig, "TransformerConfig()"),
+            thermostat=rules.optional(rules.kind(Thermostat, "Thermostat()")),
+            knobs=rules.kind(Knobs, "Knobs()"),
+        )
 
 
 Maker = Callable[[TransformerConfig], Condition]
@@ -108,6 +117,7 @@ CONDITIONS: dict[str, tuple[str, Maker]] = {
 }
 
 
+@rules.checked(name=rules.text, config=rules.kind(TransformerConfig, "TransformerConfig()"))
 def condition(name: str, config: TransformerConfig) -> Condition:
     """The condition of that name for a model of that size.
 
@@ -117,5 +127,5 @@ def condition(name: str, config: TransformerConfig) -> Condition:
         An unknown name; the message lists those allowed.
     """
     if name not in CONDITIONS:
-        raise ValueError(f"condition must be one of {', '.join(CONDITIONS)}, got {name!r}")
+        raise ValueError(f"name of a condition must be one of {', '.join(CONDITIONS)}, got {name!r}")
     return CONDITIONS[name][1](config)

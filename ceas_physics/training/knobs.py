@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
+from .. import arguments as rules
 from ..knobs import ActivationBand, BatchSizeBand, LearningRateBand, SmoothingSchedule, WeightDecayBand
 
 KINDS = {
@@ -41,10 +41,7 @@ class Knobs:
     initial_gap: float | None = None
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.beta_factor < math.inf:
-            raise ValueError(f"beta_factor must be positive and finite, got {self.beta_factor}")
-        if self.initial_gap is not None and not 0.0 < self.initial_gap < math.inf:
-            raise ValueError(f"initial_gap must be positive and finite, got {self.initial_gap}")
+        rules.check_fields(self, beta_factor=rules.positive, initial_gap=rules.optional(rules.positive))
         for name, kind in KINDS.items():
             if not isinstance(getattr(self, name), kind | None):
                 raise ValueError(f"{name} must be a {kind.__name__}(...) or None, got {getattr(self, name)!r}")

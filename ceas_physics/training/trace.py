@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from threadpoolctl import threadpool_limits
 
+from .. import arguments as rules
 from ..provenance import versions
 from ..text import digest, encode, read_text, split
 from ..transformer import TransformerConfig, forward, unflatten
@@ -100,6 +101,9 @@ def recover(checkpoint: Path) -> xr.Dataset:
     return trace(checkpoints.load(Path(checkpoint), MEMBERS))
 
 
+@rules.checked(
+    run=rules.table_with("initial_parameters", "parameters", source="train"), initial=rules.flag, sequences=rules.count
+)
 def head_scores(
     run: xr.Dataset, text: str | Path | None = None, initial: bool = False, sequences: int = 8
 ) -> xr.DataArray:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .. import arguments as rules
+
 POSITIONS = ("learned", "rotary", "alibi", "local", "none")
 SCALINGS = ("fixed", "learned", "log_n", "adaptive", "entropy")
 
@@ -58,15 +60,16 @@ class TransformerConfig:
 
     def __post_init__(self) -> None:
         for name in ("n_layers", "n_heads", "d_model", "context", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+            rules.count(name, getattr(self, name))
+        for name in ("learning_rate", "entropy_fraction", "label_smoothing", "dropout"):
+            rules.number(name, getattr(self, name))
+        rules.flag("qk_norm", self.qk_norm)
         if self.d_model % self.n_heads:
             raise ValueError(f"d_model must be a multiple of n_heads, got {self.d_model} and {self.n_heads}")
         if not 0.0 < self.learning_rate < math.inf:
             raise ValueError(f"learning_rate must be positive and finite, got {self.learning_rate}")
         for name, allowed in (("positions", POSITIONS), ("scaling", SCALINGS)):
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}")
+            rules.one_of(*allowed)(name, getattr(self, name))
         if self.positions == "rotary" and self.d_k % 2:
             raise ValueError(f"rotary positions need an even d_k = d_model / n_heads, got {self.d_k}")
         if self.scaling == "log_n" and self.window < 2:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .. import arguments as rules
 from .config import TransformerConfig
 
 
@@ -30,6 +31,13 @@ class Flops:
         return self.attention_rows + self.projections + self.mlp + self.output
 
 
+@rules.checked(
+    config=rules.kind(TransformerConfig, "TransformerConfig()"),
+    n_characters=rules.count,
+    kept_fraction=rules.not_negative,
+    backward_fraction=rules.not_negative,
+    tokens=rules.not_negative,
+)
 def flops(
     config: TransformerConfig,
     n_characters: int,

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from .. import arguments as rules
 from .exponential import compiled, exponential
 
 GELU_SCALE, GELU_CUBE = math.sqrt(2.0 / math.pi), 0.044715
@@ -140,11 +141,17 @@ def _cross_entropy(
         gradient[targets[t], t] -= scale * kind(1.0 - smoothing)
 
 
+@rules.checked(
+    logits=rules.shaped("row", "character", rule=rules.array),
+    targets=rules.tokens,
+    label_smoothing=rules.not_negative,
+)
 def cross_entropy(logits: np.ndarray, targets: np.ndarray, label_smoothing: float = 0.0) -> tuple[float, np.ndarray]:
     """Mean of -sum_c q_c ln p_c in nats per character, and its gradient at the logits, like them (token, character).
 
     q is 1 - label_smoothing on the target plus label_smoothing spread evenly over all characters.
     """
+    rules.check_targets(logits, targets)
     columns = np.ascontiguousarray(logits.T)
     gradient, losses = np.empty_like(columns), np.empty(columns.shape[1])
     _cross_entropy(columns, targets.ravel(), label_smoothing, gradient, losses)

@@ -5,14 +5,24 @@ Activations are (width, token), tokens being batch and position in this order.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
+from .. import arguments as rules
 from .attend import Keep, Layer, attend, attend_backward
 from .config import TransformerConfig, check_share
 from .layers import add_by_token, cross_entropy, gelu, gelu_backward, norm, norm_backward
-from .parameters import Arrays
+from .parameters import Arrays, parameter_shapes
 
 
+@rules.checked(
+    tokens=rules.tokens,
+    beta=rules.numbers,
+    config=rules.kind(TransformerConfig, "TransformerConfig()"),
+    dropout=rules.optional(rules.number),
+    activation_gain=rules.optional(rules.numbers),
+)
 def forward(
     parameters: Arrays,
     tokens: np.ndarray,
@@ -57,7 +67,10 @@ def forward(
     ValueError
         Arrays of the wrong shape or a dropout outside [0, 1).
     """
+    _check_parameters(parameters, config)
     _check_shape("tokens", tokens, (len(tokens), config.context))
+    if tokens.max() >= len(parameters["embedding"]):
+        raise ValueError(f"tokens must be below {len(parameters['embedding'])} characters, got {tokens.max()}")
     _check_shape("beta", beta, (config.n_layers, config.n_heads))
     embedding = parameters["embedding"]
     x = embedding[tokens]
@@ -83,6 +96,15 @@ def forward(
     return (embedding @ final[0]).T, layers, final
 
 
+@rules.checked(
+    tokens=rules.tokens,
+    targets=rules.tokens,
+    beta=rules.numbers,
+    config=rules.kind(TransformerConfig, "TransformerConfig()"),
+    dropout=rules.optional(rules.number),
+    label_smoothing=rules.optional(rules.number),
+    activation_gain=rules.optional(rules.numbers),
+)
 def loss_and_gradient(
     parameters: Arrays,
     tokens: np.ndarray,
@@ -130,6 +152,15 @@ def loss_and_gradient(
         gradient["positions"] = dx.reshape(config.d_model, -1, config.context).sum(axis=1).T
     add_by_token(dx, tokens.ravel(), gradient["embedding"])
     return loss, gradient, layers
+
+
+def _check_parameters(parameters: Arrays, config: TransformerConfig) -> None:
+    if not isinstance(parameters, Mapping) or np.ndim(parameters.get("embedding", 0.0)) != 2:
+        rules.refuse("parameters", "a dict of arrays by name, as from unflatten", parameters)
+    shapes = parameter_shapes(config, len(parameters["embedding"]))
+    wrong = [name for name, shape in shapes.items() if np.shape(parameters.get(name, 0.0)) != shape]
+    if wrong:
+        raise ValueError(f"parameters must hold {wrong[0]} of shape {shapes[wrong[0]]}, as from unflatten")
 
 
 def _layer_backward(

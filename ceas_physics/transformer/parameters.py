@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
+from .. import arguments as rules
 from .config import TransformerConfig
 
 Arrays = dict[str, np.ndarray]
 
 
+@rules.checked(config=rules.kind(TransformerConfig, "TransformerConfig()"), n_characters=rules.count)
 def parameter_shapes(config: TransformerConfig, n_characters: int) -> dict[str, tuple[int, ...]]:
     """Name and shape of every parameter, in the order of the flat vector; no biases, embedding and output tied."""
     d = config.d_model
@@ -27,21 +30,38 @@ def parameter_shapes(config: TransformerConfig, n_characters: int) -> dict[str, 
     return shapes | {"norm_final": (d,)}
 
 
+@rules.checked(
+    vector=rules.shaped("parameter", rule=rules.array),
+    config=rules.kind(TransformerConfig, "TransformerConfig()"),
+    n_characters=rules.count,
+)
 def unflatten(vector: np.ndarray, config: TransformerConfig, n_characters: int) -> Arrays:
     """The parameters by name, as views into the flat vector."""
     shapes = parameter_shapes(config, n_characters)
     ends = np.cumsum([math.prod(shape) for shape in shapes.values()])
     if vector.shape != (ends[-1],):
-        raise ValueError(f"this configuration has {ends[-1]} parameters, got an array of shape {vector.shape}")
+        raise ValueError(f"vector must hold the {ends[-1]} parameters of this config, got shape {vector.shape}")
     pieces = np.split(vector, ends[:-1])
     return {name: piece.reshape(shape) for (name, shape), piece in zip(shapes.items(), pieces)}
 
 
+@rules.checked(config=rules.kind(TransformerConfig, "TransformerConfig()"), n_characters=rules.count)
 def flatten(arrays: Arrays, config: TransformerConfig, n_characters: int) -> np.ndarray:
     """The flat vector of arrays given by name: the inverse of ``unflatten``."""
-    return np.concatenate([arrays[name].ravel() for name in parameter_shapes(config, n_characters)])
+    shapes = parameter_shapes(config, n_characters)
+    if not isinstance(arrays, Mapping) or set(arrays) != set(shapes):
+        rules.refuse("arrays", f"a dict of arrays by name: {', '.join(shapes)}", arrays)
+    for name, shape in shapes.items():
+        if np.shape(rules.array(f"arrays[{name!r}]", arrays[name])) != shape:
+            raise ValueError(f"arrays[{name!r}] must have the shape {shape}, got {np.shape(arrays[name])}")
+    return np.concatenate([arrays[name].ravel() for name in shapes])
 
 
+@rules.checked(
+    config=rules.kind(TransformerConfig, "TransformerConfig()"),
+    n_characters=rules.count,
+    rng=rules.kind(np.random.Generator, "numpy.random.default_rng(0)"),
+)
 def initial_vector(config: TransformerConfig, n_characters: int, rng: np.random.Generator) -> np.ndarray:
     """Flat float32 parameters before training: gains 1, embeddings of std 0.1, other weights of variance 1/fan_in.
 
