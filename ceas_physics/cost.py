@@ -97,11 +97,11 @@ def gpus_for_equal_time(base: int, factor: float, floor: int = 1) -> int:
 
 
 @rules.checked(
-    compute=rules.numbers,
-    a=rules.numbers,
-    b=rules.numbers,
-    model_coefficient=rules.numbers,
-    data_coefficient=rules.numbers,
+    compute=rules.readings,
+    a=rules.readings,
+    b=rules.readings,
+    model_coefficient=rules.readings,
+    data_coefficient=rules.readings,
 )
 def optimal_allocation(
     compute: ArrayLike, a: ArrayLike, b: ArrayLike, model_coefficient: ArrayLike, data_coefficient: ArrayLike
@@ -113,8 +113,11 @@ def optimal_allocation(
     rules.check_broadcast(
         compute=compute, a=a, b=b, model_coefficient=model_coefficient, data_coefficient=data_coefficient
     )
-    budget = rules.as_numbers("compute", compute, above=0)
-    rules.as_numbers("a", a, -2, most=2)
-    rules.as_numbers("b", b, -2, most=2)
+    budget = np.asarray(compute, dtype=float)
+    if not (budget > 0).all():
+        raise ValueError(f"compute must be positive, got {compute}")
+    for name, exponent in (("a", a), ("b", b)):
+        if (np.abs(exponent) > 2).any():
+            raise ValueError(f"{name} must be an exponent from -2 to 2, got {exponent}")
     model = np.multiply(model_coefficient, np.power(budget, a))
     return model, np.multiply(data_coefficient, np.power(budget, b))

@@ -244,6 +244,7 @@ def add_cost(calls: Table) -> None:
         b=0.5,
         model_coefficient=0.1,
         data_coefficient=1.7,
+        undefined="result",
     )
     shares = {"warm_share": 0.3, "chi_warm": 0.2, "chi_steady": 0.4, "s_warm": 0.9, "s_steady": 0.8}
     calls.add("cost.saving", cost.saving, **shares)
