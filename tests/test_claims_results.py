@@ -101,6 +101,7 @@ def test_commands_of_long_claims_are_those_of_the_command_line():
         options = cli._parser().parse_args(experiment.split()[1:])
         assert callable(options.command)
     assert REGISTRY["B4"].command == TRAINING.command
+    assert "--out ceas-results/compare && ceas claims B4" in claims.run(["B4/GPT-3"], progress=False).command.item()
 
 
 def test_one_test_for_each_claim():

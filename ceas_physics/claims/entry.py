@@ -20,6 +20,7 @@ from . import rules
 from .stored import Experiment
 
 T = TypeVar("T")
+RESULTS = Path("ceas-results")
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class Look:
     """
 
     claimed: Mapping[str, Any]
-    results: Path = Path("ceas-results")
+    results: Path = RESULTS
     full: bool = False
     seed: int = 0
     progress: bool = False
@@ -134,7 +135,7 @@ class Claim:
     test : callable
         Takes a `Look`, returns one `Finding` a row.
     command : str
-        What makes the stored result that it reads, "" if it computes all itself.
+        What makes the stored result that it reads, ``{results}`` for its folder; "" if it computes all itself.
     """
 
     id: str

@@ -16,7 +16,7 @@ from ising.streams import check_seed
 
 from ..provenance import stamp
 from . import rules
-from .entry import REGISTRY, Claim, Curve, Finding, Look, claimed_numbers, ends
+from .entry import REGISTRY, RESULTS, Claim, Curve, Finding, Look, claimed_numbers, ends
 
 POINTS = {
     "curve_x": "x of the numbers behind a verdict",
@@ -91,7 +91,7 @@ def run(
     """
     numbers = claimed_numbers() if claimed is None else claimed
     chosen = _chosen(ids, numbers)
-    look = Look({}, Path(results or "ceas-results"), full, check_seed(seed), False)
+    look = Look({}, Path(results or RESULTS), full, check_seed(seed), False)
     records: list[dict[str, Any]] = []
     with tqdm(chosen.items(), desc="claims", unit="claim", disable=not progress) as bar:
         for id, rows in bar:
@@ -123,12 +123,12 @@ def _test(claim: Claim, numbers: Mapping[str, Any], look: Look, rows: list[str])
     single = len(findings) == 1
     if rows:
         findings = [finding for finding in findings if finding.row in rows]
-    table = [_record(f"{claim.id}/{each.row}", claim, numbers, each, seconds, claim.id) for each in findings]
+    table = [_record(f"{claim.id}/{each.row}", claim, look, each, seconds, claim.id) for each in findings]
     if rows:
         return table
     if single:
-        return [_record(claim.id, claim, numbers, findings[0], seconds, "")]
-    return [_record(claim.id, claim, numbers, _summary(findings), seconds, ""), *table]
+        return [_record(claim.id, claim, look, findings[0], seconds, "")]
+    return [_record(claim.id, claim, look, _summary(findings), seconds, ""), *table]
 
 
 def _summary(findings: list[Finding]) -> Finding:
@@ -141,16 +141,23 @@ def _summary(findings: list[Finding]) -> Finding:
     return Finding(rules.joined(verdicts), why, f"{len(findings)} rows", evidence=evidence)
 
 
-def _record(
-    id: str, claim: Claim, numbers: Mapping[str, Any], found: Finding, seconds: float, parent: str
-) -> dict[str, Any]:
+def _command(claim: Claim, look: Look) -> str:
+    """What reruns a claim: the command of its stored result, then the ledger."""
+    options = "" if look.results == RESULTS else f" --results {look.results}"
+    options += f" --seed {look.seed}" if look.seed else ""
+    first = claim.command.format(results=look.results)
+    return f"{first} && ceas claims {claim.id}{options}" if first else f"ceas claims {claim.id}{options}"
+
+
+def _record(id: str, claim: Claim, look: Look, found: Finding, seconds: float, parent: str) -> dict[str, Any]:
+    numbers = look.claimed
     row = numbers["rows"].get(found.row, {})
     low, high = found.claimed or ends(row)
     return {
         "claim": id, "text": numbers["claim"], "tested": found.tested, "number": found.number,
         "number_high": found.number_high, "half_interval": found.half, "error": found.half / rules.TWO_SIDED,
         "units": numbers["units"], "claimed_low": low, "claimed_high": high, "reading": numbers["reading"],
-        "verdict": found.verdict, "why": found.why, "command": claim.command or f"ceas claims {claim.id}",
+        "verdict": found.verdict, "why": found.why, "command": _command(claim, look),
         "code": claim.code, "evidence": found.evidence, "parent": parent, "seconds": seconds, "curve": found.curve,
     }  # fmt: skip
 

@@ -46,14 +46,20 @@ not testable here if data are missing or too few. Press a heading to sort; press
 
 
 def _line(row: dict[str, Any]) -> str:
+    words = "" if row["parent"] else f"<strong>{symbols(row['text'])}</strong><br>"
     cells = [
         f'<td class="{"row" if row["parent"] else "claim"}">{escape(row["claim"])}</td>',
         f'<td><a class="{CLASSES[row["verdict"]]}" href="#{_anchor(row)}">{row["verdict"]}</a></td>',
-        f'<td data-value="{"" if row["number"] is None else row["number"]}">{symbols(our_number(row))}</td>',
-        f'<td data-value="{"" if row["claimed_low"] is None else row["claimed_low"]}">{escape(claimed(row))}</td>',
-        f'<td class="why">{symbols(row["why"])}</td>',
+        _number("ours", row["number"], our_number(row)),
+        _number("claimed", row["claimed_low"], claimed(row)),
+        f'<td class="why">{words}{symbols(row["why"])}</td>',
     ]
     return f"<tr>{''.join(cells)}</tr>"
+
+
+def _number(label: str, value: float | None, shown: str) -> str:
+    """A cell that sorts by its value."""
+    return f'<td data-label="{label}" data-value="{"" if value is None else value}">{symbols(shown)}</td>'
 
 
 def _anchor(row: dict[str, Any]) -> str:
@@ -62,12 +68,14 @@ def _anchor(row: dict[str, Any]) -> str:
 
 def _details(row: dict[str, Any], data: xr.Dataset, k: int) -> str:
     """Words, raw numbers, code and command of an entry, and its curve."""
-    raw = {key: row[key] for key in ("number", "number_high", "half_interval", "claimed_low", "claimed_high")}
+    names = ("number", "number_high", "half_interval", "claimed_low", "claimed_high")
+    raw = {key: row[key] for key in names if row[key] is not None}
+    units = "" if row["units"] == "1" else f" {escape(row['units'])}"
     facts = {
         "verdict": f'<span class="{CLASSES[row["verdict"]]}">{row["verdict"]}</span>: {symbols(row["why"])}',
         "tested by": symbols(row["tested"]),
         "claim as a range": symbols(row["reading"]),
-        "raw numbers": f"<code>{escape(json.dumps(raw))}</code> in units of {escape(row['units'])}",
+        "raw numbers": f"<code>{escape(json.dumps(raw))}</code>{units}" if raw else "",
         "numbers from": escape(row["evidence"]),
         "code": f"<code>{escape(row['code'])}</code>, {row['seconds']:.1f} s for the claim",
         "run it again": f"<code>{escape(row['command'])}</code>",
@@ -103,7 +111,12 @@ a.yes,a.no,a.wrong,a.open{font-weight:600}.yes{color:light-dark(#18723a,#6fd08c)
 section{border-top:1px solid #8884;padding-top:.3rem}section:target{outline:2px solid #2a6f97;outline-offset:.4rem}
 h3{font-size:1rem;margin:.6rem 0}dl{display:grid;grid-template-columns:max-content 1fr;gap:.1rem .9rem;font-size:.88rem}
 dt{opacity:.7}dd{margin:0;overflow-wrap:anywhere}img.small{max-width:36rem}
-@media (max-width:760px){dl{grid-template-columns:1fr}dt{margin-top:.3rem}}
+@media (max-width:760px){#ledger,#ledger tbody,#ledger tr,#ledger td{display:block;border:0;white-space:normal}
+#ledger thead tr{display:flex;flex-wrap:wrap}#ledger th{border:0}
+#ledger tr{border-bottom:1px solid #8884;padding:.4rem 0}
+#ledger td{padding:.1rem .55rem;min-width:0}#ledger td.row{padding-left:.55rem}
+#ledger td[data-label]::before{content:attr(data-label) ": ";opacity:.7}
+dl{grid-template-columns:1fr}dt{margin-top:.3rem}}
 @media print{section{break-inside:avoid}.wide{overflow:visible}td.why{min-width:0}}
 """
 

@@ -26,7 +26,7 @@ class Experiment:
     witness : str
         The file that is written last.
     command : str
-        Makes it in the default folder of results.
+        Makes it; ``{results}`` stands for the folder of results.
     need : str
         Why it is needed, the first half of a sentence.
     make : callable
@@ -77,23 +77,23 @@ def _capacity(place: Path, seed: int, progress: bool) -> None:
 
 
 SEARCH = Experiment(
-    "search", "table.md", "ceas search --out ceas-results/search", "the whole curve takes 3 minutes", _search
+    "search", "table.md", "ceas search --out {results}/search", "the whole curve takes 3 minutes", _search
 )
 TRAINING = Experiment(
     "compare",
     "compare.nc",
-    f"ceas train --compare --conditions {' '.join(CONDITIONS)} --out ceas-results/compare",
+    f"ceas train --compare --conditions {' '.join(CONDITIONS)} --out {{results}}/compare",
     f"savings need a tuned baseline and {SEEDS} paired seeds (about 10 minutes)",
     _training,
 )
 HYPERBOLIC = Experiment(
     "hyperbolic",
     "closed.nc",
-    "ceas hyperbolic --out ceas-results/hyperbolic",
+    "ceas hyperbolic --out {results}/hyperbolic",
     "critical points of many tilings take 20 minutes",
     _hyperbolic,
 )
 CAPACITY = Experiment(
     "capacity", "capacity.nc", "ceas claims D2 --full", "large networks take several minutes", _capacity
 )
-HEADS = "heads"  # in it one folder a model, each from `ceas heads MODEL --scaling --out ceas-results/heads/NAME`
+HEADS = "heads"  # in it one folder a model, each from `ceas heads MODEL --scaling --out {results}/heads/NAME`

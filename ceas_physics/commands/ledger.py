@@ -44,10 +44,11 @@ def _claims(options: argparse.Namespace) -> None:
 
 
 def _write(data: Any, out: Path) -> None:
-    from ..claims import page, table
+    from ..claims.page import html
+    from ..claims.table import markdown
 
     if out.suffix == ".nc":
         write_file(data, out)
         return
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(table.markdown(data) if out.suffix == ".md" else page.html(data), encoding="utf-8")
+    out.write_text(markdown(data) if out.suffix == ".md" else html(data), encoding="utf-8")
