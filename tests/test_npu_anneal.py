@@ -336,6 +336,8 @@ def test_the_command(tmp_path, capsys):
     assert "lowest energy -4 (cut 4) in 64 of 64 replicas" in text
     assert "assumed: 2e-15 J a spin event" in text
     assert (tmp_path / "out.nc").exists()
+    assert main(["anneal", str(square), "--size", "16", "--out", str(tmp_path / "no.nc")]) == 2
+    assert "leave out --lattice" in capsys.readouterr().err
     assert main(["anneal", "--device", "qubit", "--quiet", "--out", str(tmp_path / "no.nc")]) == 2
     assert "device must be one of" in capsys.readouterr().err
 

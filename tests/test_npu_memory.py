@@ -77,9 +77,9 @@ def test_mean_field_equations():
 def test_retrieval_below_capacity_and_collapse_above():
     """N = 2000: the overlap of mean-field theory at load 0.11; nothing is left at 0.2, where theory has no solution."""
     data = memory.retrieval(ising.complete(2_000), [220, 400], draws=3, starts=4, seed=9)
-    below, above = data.isel(load=0), data.isel(load=1)
+    below, above = data.isel(memory_load=0), data.isel(memory_load=1)
     error = float(below.overlap.std("draw", ddof=1)) / np.sqrt(3)
-    assert float(below.overlap.mean()) == pytest.approx(memory.mean_field_overlap(float(below["load"])), abs=5 * error)
+    assert float(below.overlap.mean()) == pytest.approx(memory.mean_field_overlap(float(below["memory_load"])), abs=5 * error)
     assert (below.retrieved == 1).all()
     assert (above.retrieved == 0).all()
     assert float(above.overlap.mean()) < 0.5
@@ -133,7 +133,7 @@ def test_capacity_of_made_up_shares():
     data["retrieved"][1] = [1, 0.5, 1, 0.5]
     assert memory.capacity(data).error > 0
     with pytest.raises(ValueError, match="fall through 1/2"):
-        memory.capacity(data.isel(load=[0, 1]))
+        memory.capacity(data.isel(memory_load=[0, 1]))
     with pytest.raises(ValueError, match="at least 2 draws"):
         memory.capacity(data.isel(draw=[0]))
 
@@ -142,7 +142,7 @@ def test_realisation_k_is_the_same_however_many_are_drawn():
     lattice = ising.random_regular(300, 20, seed=1)
     few, many = (memory.retrieval(lattice, [3, 6], draws=k, overlap=0.8, seed=3) for k in (2, 4))
     assert few.overlap.equals(many.overlap.isel(draw=slice(2)))
-    assert few.overlap.equals(memory.retrieval(lattice, [6, 3], draws=2, overlap=0.8, seed=3).overlap.isel(load=[1, 0]))
+    assert few.overlap.equals(memory.retrieval(lattice, [6, 3], draws=2, overlap=0.8, seed=3).overlap.isel(memory_load=[1, 0]))
 
 
 def test_bad_input_is_named():

@@ -42,6 +42,8 @@ def _anneal(options: argparse.Namespace) -> None:
     from ..npu.instances import read_instance
 
     check_file(options.out)
+    if options.instance and (options.lattice, options.size, options.glass) != ("square", 32, False):
+        raise ValueError(f"instance {options.instance} holds the model; leave out --lattice, --size and --glass")
     model = read_instance(options.instance) if options.instance else model_of(options, options.size, options.glass)
     result = anneal(
         model, options.device, options.schedule, options.replicas, options.seed, options.time_limit, options.target,

@@ -112,8 +112,8 @@ def retrieval(
     Returns
     -------
     xarray.Dataset
-        Dimensions (load, draw), coordinate n_patterns(load): `overlap`, mean over the starts; `retrieved`, the share
-        with m >= 0.9; `bits_per_coupling` = P N <1 - h2((1 + m) / 2)> / n_bonds, what the attractors tell of the
+        Dimensions (memory_load, draw), coordinate n_patterns(memory_load): `overlap`, mean over the starts; `retrieved`,
+        the share with m >= 0.9; `bits_per_coupling` = P N <1 - h2((1 + m) / 2)> / n_bonds, what the attractors tell of the
         patterns if their wrong spins lie at random, h2 the binary entropy in bits.
 
     Raises
@@ -139,14 +139,14 @@ def retrieval(
         m = (final * tried).mean(axis=1)
         mean[k, draw], retrieved[k, draw] = m.mean(), (m >= RETRIEVED).mean()
         bits[k, draw] = counts[k] * n * np.mean(1 - _binary_entropy((1 + m) / 2)) / lattice.n_bonds
-    load = ("load", np.array(counts) / degree, {"long_name": "patterns per neighbour", "formula": "P / c"})
+    load = ("memory_load", np.array(counts) / degree, {"long_name": "patterns per neighbour", "formula": "P / c"})
     return xr.Dataset(
         {
-            "overlap": (("load", "draw"), mean, {"formula": "(1/N) sum xi s", "units": "1"}),
-            "retrieved": (("load", "draw"), retrieved, {"long_name": "share of starts with overlap >= 0.9"}),
-            "bits_per_coupling": (("load", "draw"), bits, {"formula": "P N <1 - h2((1 + m)/2)> / n_bonds"}),
+            "overlap": (("memory_load", "draw"), mean, {"formula": "(1/N) sum xi s", "units": "1"}),
+            "retrieved": (("memory_load", "draw"), retrieved, {"long_name": "share of starts with overlap >= 0.9"}),
+            "bits_per_coupling": (("memory_load", "draw"), bits, {"formula": "P N <1 - h2((1 + m)/2)> / n_bonds"}),
         },
-        {"load": load, "n_patterns": ("load", counts)},
+        {"memory_load": load, "n_patterns": ("memory_load", counts)},
         {"lattice": lattice.name, "n_sites": n, "mean_degree": degree, "starts": starts, "start_overlap": overlap,
          "seed": seed},
     )  # fmt: skip
@@ -180,8 +180,8 @@ def capacity(data: xr.Dataset) -> Capacity:
     """
     if "retrieved" not in as_kind("data", data, xr.Dataset, "retrieval(...)"):
         raise ValueError(f"data must be what retrieval(...) gives, got variables {list(data)}")
-    order = np.argsort(data["load"].values)
-    loads, share = data["load"].values[order], data["retrieved"].transpose("load", "draw").values[order]
+    order = np.argsort(data["memory_load"].values)
+    loads, share = data["memory_load"].values[order], data["retrieved"].transpose("memory_load", "draw").values[order]
     draws = share.shape[1]
     if draws < 2:
         raise ValueError(f"an error needs at least 2 draws, got {draws}")
