@@ -112,9 +112,9 @@ def retrieval(
     Returns
     -------
     xarray.Dataset
-        Dimensions (memory_load, draw), coordinate n_patterns(memory_load): `overlap`, mean over the starts; `retrieved`,
-        the share with m >= 0.9; `bits_per_coupling` = P N <1 - h2((1 + m) / 2)> / n_bonds, what the attractors tell of the
-        patterns if their wrong spins lie at random, h2 the binary entropy in bits.
+        Dimensions (memory_load, draw), coordinate n_patterns(memory_load): `overlap`, mean over the starts;
+        `retrieved`, the share with m >= 0.9; `bits_per_coupling` = P N <1 - h2((1 + m) / 2)> / n_bonds, what the
+        attractors tell of the patterns if their wrong spins lie at random, h2 the binary entropy in bits.
 
     Raises
     ------
