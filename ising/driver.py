@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
+from .arguments import as_flag
 from .engine import Unit
 from .integers import as_integer
 from .observables import Arrays
@@ -77,7 +78,7 @@ def run_on_threads(
 
     Ctrl-C or an error in one of them stops all at their next yield.
     """
-    workers = n_threads(threads)
+    workers, progress = n_threads(threads), as_flag("progress", progress)
     stop, lock = threading.Event(), threading.Lock()
     look = {"disable": not progress, "unit": unit, "unit_scale": True, "desc": "sampling", "leave": False}
     with tqdm(total=total, initial=initial, **look) as bar:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .arguments import as_flag, as_kind
 from .checks import (
     check_beta,
     check_initial,
@@ -101,15 +102,12 @@ def make_plan(
     ValueError
         Impossible arguments.
     """
-    schedule = schedule or Schedule()
-    if not isinstance(schedule, Schedule):
-        raise ValueError(f"schedule must be an ising.Schedule, got {schedule!r}")
+    schedule = as_kind("schedule", Schedule() if schedule is None else schedule, Schedule, "ising.Schedule(100, 500)")
+    exchange = as_flag("exchange", exchange)
     models = list(model) if isinstance(model, Sequence) else [model]
     check_models(models)
     betas = check_beta(beta, increasing=exchange)
-    if exchange not in (False, True):
-        raise ValueError(f"exchange must be True or False, got {exchange!r}")
-    exchange, isoenergetic = bool(exchange), as_integer("isoenergetic", isoenergetic, 0)
+    isoenergetic = as_integer("isoenergetic", isoenergetic, 0)
     ran, reason, kernel, chains = choose(models, update, chains, exchange, isoenergetic, lanes)
     check_moves(models, chains, ran, kernel, exchange, isoenergetic, lanes)
     names = check_observables(models, chains, observables, ran)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from numpy.typing import ArrayLike
 
+from .arguments import refuse
 from .checks import check_models
 from .model import IsingModel
 from .plan import choose, make_plan
@@ -76,8 +77,8 @@ def sample_sizes(
         coordinate `L` if beta or schedule is a dict. Final spins are kept in the list only: their
         number differs by size.
     """
-    if not models:
-        raise ValueError("models must name at least one size")
+    if not isinstance(models, Mapping) or not models:
+        refuse("models", "a dict that names at least one size", models)
     by_size = isinstance(beta, Mapping) or isinstance(schedule, Mapping)
     for name, given in (("beta", beta), ("schedule", schedule)):
         if isinstance(given, Mapping) and (missing := [L for L in models if L not in given]):

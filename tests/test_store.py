@@ -164,6 +164,12 @@ def test_another_run_is_refused_by_name(tmp_path):
     ):
         with pytest.raises(ValueError, match=said):
             run(store=tmp_path / "run", **options)
+    for store, said in (
+        (5, "store must be the path of a folder, got 5"),
+        (__file__, "store must be a folder, got the"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            run(store=store)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("mine")
     with pytest.raises(ValueError, match=r"holds other files \(notes.txt\)"):

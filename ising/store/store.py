@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from ..arguments import refuse
 from . import codec
 from .disk import SUFFIX, damaged, read_checked, remove, write_files
 from .errors import writing
@@ -72,7 +74,11 @@ class Store:
     """
 
     def __init__(self, folder: str | Path, manifest: Manifest, frame: bytes) -> None:
+        if not isinstance(folder, (str, os.PathLike)):
+            refuse("store", "the path of a folder", folder)
         self.folder = Path(folder).expanduser().absolute()
+        if self.folder.exists() and not self.folder.is_dir():
+            raise ValueError(f"store must be a folder, got the file {folder}; give another name")
         with writing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
         _check_ours(self.folder)

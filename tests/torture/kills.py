@@ -31,15 +31,15 @@ def run(kind: str, store: Path | None) -> xr.Dataset:
     if kind == "sampling":
         model = ising.ferromagnet(ising.square(32))
         options: dict[str, Any] = {"update": "heat_bath", "configurations": 1000}
-        return sample(model, [0.40, 0.42, 0.44, 0.46], ising.Schedule(20_000, 30_000), store, **options)
+        return sample(model, [0.40, 0.42, 0.44, 0.46], ising.Schedule(2_000, 40_000), store, **options)
     if kind == "clusters":
         model = ising.ferromagnet(ising.square(32))
-        return sample(model, [0.40, 0.44], ising.Schedule(10_000, 40_000), store, update="wolff", chains=6)
+        return sample(model, [0.40, 0.44], ising.Schedule(1_000, 40_000), store, update="wolff", chains=6)
     if kind == "exchange":
         models = ising.edwards_anderson(ising.cubic(8), seed=1, disorder=3)
-        return sample(models, [0.5, 0.7, 0.9, 1.1], ising.Schedule(10_000, 20_000), store, chains=64, exchange=True)
+        return sample(models, [0.5, 0.7, 0.9, 1.1], ising.Schedule(500, 20_000), store, chains=64, exchange=True)
     model = ising.sherrington_kirkpatrick(64, seed=1)
-    return sample(model, [0.5, 1.0, 1.5], ising.Schedule(5_000, 15_000), store, chains=128, exchange=True)
+    return sample(model, [0.5, 1.0, 1.5], ising.Schedule(500, 15_000), store, chains=128, exchange=True)
 
 
 def sample(model: Any, betas: list[float], schedule: ising.Schedule, store: Path | None, **options: Any) -> xr.Dataset:
@@ -73,18 +73,16 @@ def drawn(store: Path) -> bool:
 
 
 def kill_one(command: list[str], chance: random.Random, store: Path) -> bool:
-    """Kill a process at any moment, or, every other time, soon after it has added to the journal; was it alive?"""
+    """Kill a process at any moment, or, most times, soon after it first added to the journal; was it alive?"""
     journal = store / "journal.jsonl"
     before = journal.stat().st_size if journal.exists() else 0
     process = subprocess.Popen(command, stdout=subprocess.PIPE)
     assert process.stdout is not None
     process.stdout.readline()  # imports are done
-    wait = chance.uniform(0.0, 1.0)
-    if chance.random() < 0.5:
+    if chance.random() < 0.8:
         while process.poll() is None and not (journal.exists() and journal.stat().st_size != before):
             time.sleep(0.001)
-        wait *= 0.3
-    time.sleep(wait)
+    time.sleep(chance.uniform(0.0, 1.0))
     os.kill(process.pid, signal.SIGKILL)
     process.stdout.close()
     return process.wait() == -signal.SIGKILL
