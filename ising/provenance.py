@@ -39,25 +39,10 @@ ARRAY = "array"  # stands where the arrays have it
 
 def settings_of(plan: Plan) -> tuple[Settings, dict[str, NDArray[Any]]]:
     """All that decides the numbers of a run but the number of draws: JSON values, and arrays named in `MODEL_DIMS`."""
-    lattice, models = plan.models[0].lattice, plan.models
-    arrays: dict[str, NDArray[Any]] = {}
-    described: Settings = {"n_sites": lattice.n_sites, "name": lattice.name, "dimension": lattice.dimension}
-    if lattice.recipe is None:
-        arrays["bonds"] = np.asarray(lattice.bonds)
-    else:
-        described = {"maker": lattice.recipe[0], "arguments": dict(lattice.recipe[1])}
-    couplings = _drawn(models)
-    if couplings is None:
-        couplings = _values([model.couplings for model in models], "couplings", plan.single, arrays)
+    settings, arrays = settings_of_models(plan.models, plan.single)
     if not isinstance(plan.initial, str):
         arrays["initial_spins"] = _without_repeats(plan.initial)
-    settings = {
-        "lattice": described,
-        "single": plan.single,
-        "couplings": couplings,
-        "fields": _values([model.fields for model in models], "fields", plan.single, arrays),
-        "names": _shared([model.name for model in models]),
-        "facts": _shared([json.loads(json.dumps(model.attrs, default=_plain)) for model in models]),
+    settings |= {
         "beta": plan.betas.tolist(),
         "warmup": plan.schedule.warmup,
         "thin": plan.schedule.thin,
@@ -75,6 +60,28 @@ def settings_of(plan: Plan) -> tuple[Settings, dict[str, NDArray[Any]]]:
     return settings | {f"{name}_sha256": digest(array) for name, array in arrays.items()}, arrays
 
 
+def settings_of_models(models: Sequence[IsingModel], single: bool) -> tuple[Settings, dict[str, NDArray[Any]]]:
+    """The models alone, without the sums of their arrays; `models_of` makes them again."""
+    lattice = models[0].lattice
+    arrays: dict[str, NDArray[Any]] = {}
+    described: Settings = {"n_sites": lattice.n_sites, "name": lattice.name, "dimension": lattice.dimension}
+    if lattice.recipe is None:
+        arrays["bonds"] = np.asarray(lattice.bonds)
+    else:
+        described = {"maker": lattice.recipe[0], "arguments": dict(lattice.recipe[1])}
+    couplings = _drawn(models)
+    if couplings is None:
+        couplings = _values([model.couplings for model in models], "couplings", single, arrays)
+    return {
+        "lattice": described,
+        "single": single,
+        "couplings": couplings,
+        "fields": _values([model.fields for model in models], "fields", single, arrays),
+        "names": _shared([model.name for model in models]),
+        "facts": _shared([json.loads(json.dumps(model.attrs, default=_plain)) for model in models]),
+    }, arrays
+
+
 def plan_of(settings: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], draws: int) -> Plan:
     """The plan whose `settings_of` these are.
 
@@ -83,11 +90,7 @@ def plan_of(settings: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], dra
     ValueError
         Arrays or seeded couplings that are not those of the run.
     """
-    for name in MODEL_DIMS:
-        wanted = settings.get(f"{name}_sha256")
-        if wanted is not None and (name not in arrays or digest(arrays[name]) != wanted):
-            raise ValueError(f"the variable {name} is not what the run was made with: its SHA-256 sum differs")
-    models = _models(settings, arrays)
+    models = models_of(settings, arrays)
     return make_plan(
         models[0] if settings["single"] else models,
         settings["beta"],
@@ -160,7 +163,12 @@ def digest(array: NDArray[Any]) -> str:
     return hashlib.sha256(head + np.ascontiguousarray(array).tobytes()).hexdigest()
 
 
-def _models(settings: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> list[IsingModel]:
+def models_of(settings: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> list[IsingModel]:
+    """The models of a run; ValueError for arrays or seeded couplings that are not those of the run."""
+    for key, wanted in settings.items():
+        name = key.removesuffix("_sha256")
+        if key != name and (name not in arrays or digest(arrays[name]) != wanted):
+            raise ValueError(f"the variable {name} is not what the run was made with: its SHA-256 sum differs")
     lattice, couplings = _lattice(settings["lattice"], arrays), settings["couplings"]
     if isinstance(couplings, dict):
         return _draw_again(couplings, lattice)

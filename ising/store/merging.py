@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,15 +34,24 @@ def merge(store: Store) -> Path:
     StoreError
         The disk refuses, or a part is damaged; parts stay as they are.
     """
+
+    def write(path: Path) -> None:
+        _start(store, path)
+        _fill(store, path)
+
     length = store.manifest.length
-    path = store.folder / f"run-{length}.nc"
     if store.journal.merged and store.journal.merged_length == length:
         return merged_file(store.folder, store.journal)
+    return put_in_place(store, length, write)
+
+
+def put_in_place(store: Store, length: int, write: Callable[[Path], None]) -> Path:
+    """The file of a result of so many steps, whole or not at all; it replaces the parts. `write` fills a path."""
+    path = store.folder / f"run-{length}.nc"
     part = path.with_name(path.name + SUFFIX)
     try:
         with writing(path):
-            _start(store, part)
-            _fill(store, part)
+            write(part)
             with open(part, "rb") as file:
                 os.fsync(file.fileno())
             entry = entry_of_file(part) | {"file": path.name}

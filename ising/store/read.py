@@ -60,6 +60,10 @@ def _open(folder: Path) -> Any:
     journal, _ = read_journal(folder, manifest)
     if journal.merged and journal.merged_length == journal.common_length:
         return _open_merged(folder, manifest, journal)
+    if not manifest.variables:
+        raise StoreError(
+            f"the run of {manifest.kind} in {folder} is not finished; ceas_physics.open_run reads it so far"
+        )
     length = journal.common_length
     data = frame_of(folder, manifest, length)
     for name, one in manifest.variables.items():

@@ -119,14 +119,14 @@ def _compare(data: xr.Dataset, progress: bool, threads: int | None) -> Rerun:
     settings, arrays = settings_in(data)
     again = run_in_memory(plan_of(settings, arrays, data.sizes.get("draw", 0)), progress, threads)
     names = [str(name) for name in again.data_vars if name in data]
-    counts = {name: _differences(data[name], again[name]) for name in names}
+    counts = {name: differences(data[name], again[name]) for name in names}
     different = {name: count for name, count in counts.items() if count}
     then_and_now = {key: (str(data.attrs.get(key)), str(again.attrs[key])) for key in VERSIONS}
     versions = {key.removesuffix("_version"): pair for key, pair in then_and_now.items() if pair[0] != pair[1]}
     return Rerun(not different, tuple(names), different, versions)
 
 
-def _differences(then: xr.DataArray, now: xr.DataArray) -> int:
+def differences(then: xr.DataArray, now: xr.DataArray) -> int:
     """How many values differ, read row by row; NaN equals NaN."""
     if then.shape != now.shape:
         return max(then.size, now.size)
