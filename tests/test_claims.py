@@ -106,7 +106,9 @@ def test_rules():
     assert rules.in_range(0.5, 0.0, 1.0, math.nan) == rules.NOT_TESTABLE
     assert rules.equal(0.1379, 0.0001, 0.1380) == rules.REPRODUCED
     assert rules.equal(0.1379, 0.00003, 0.1380) == rules.NOT_REPRODUCED
-    assert rules.joined(["not testable here"]) == "not testable here"
+    assert rules.joined(["reproduced", "not testable here"]) == "not testable here"
+    assert rules.joined(["not testable here", "not reproduced"]) == "not reproduced"
+    assert rules.joined(["reproduced", "reproduced"]) == "reproduced"
     with pytest.raises(ValueError, match="low <= high"):
         rules.in_range(0.5, 1.0, 0.0, 0.1)
 

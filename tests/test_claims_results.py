@@ -111,7 +111,7 @@ def test_one_test_for_each_claim():
 
 
 def test_in_words_and_interval():
-    assert in_words(0.35, 0.52) == "the claimed 0.35 to 0.52"
+    assert in_words(0.35, 0.52) == "0.35 to 0.52"
     assert in_words(-np.inf, 1.0) == "at most 1"
     mean, half = interval([1.0, 2.0, 3.0])
     assert (mean, half) == pytest.approx((2.0, 4.302653 / np.sqrt(3)), rel=1e-6)
@@ -160,6 +160,46 @@ def test_derivative_of_the_entropy(monkeypatch):
     right = theory_heads.attention.score_variance
     monkeypatch.setattr(theory_heads.attention, "score_variance", lambda *a, **k: 1.001 * right(*a, **k))
     assert theory_heads.newton_update(look)[0].verdict == rules.NOT_REPRODUCED
+
+
+def test_learning_is_compared_in_pairs(monkeypatch, tmp_path):
+    """Made-up accuracies one point apart, with a scatter between seeds that the pairs share."""
+
+    def made(gap):
+        base = 0.9 + 0.05 * np.random.default_rng(1).standard_normal(10)
+        pairs = np.array([base + gap + 1e-4 * np.arange(10), base])
+        return xr.Dataset({"accuracy": (("method", "seed"), pairs)}, {"method": ["contrastive", "gradient"]})
+
+    for gap, verdict in ((-0.01, rules.REPRODUCED), (-0.05, rules.NOT_REPRODUCED)):
+        monkeypatch.setattr(machines.learning, "compare_on_digits", lambda *a, gap=gap: made(gap))
+        data = claims.run(["D5"], results=tmp_path, progress=False)
+        assert data.number.item() == pytest.approx(gap + 4.5e-4)
+        assert data.verdict.item() == verdict
+
+
+def lookups(tmp_path, low, high):
+    """A stored lookup: accuracies at beta = 0.25 and 6.67 that rise with ln(steps), a peak at 6.67."""
+    betas, steps = np.array([0.25, 2.0, 20.0 / 3.0, 20.0]), np.array([0, 64, 256])
+    rise = np.array([0.0, 0.5, 1.0])[:, None, None]
+    top = np.array([low, 0.6, high, 0.6])[None, :, None]
+    noise = 1e-3 * np.random.default_rng(3).standard_normal((3, 4, 16))
+    data = xr.Dataset({"accuracy": (("steps", "beta", "seed"), rise * top + noise)}, {"steps": steps, "beta": betas})
+    data["bayes_accuracy"] = "seed", np.full(16, 0.99)
+    (tmp_path / "search").mkdir(parents=True)
+    data.to_netcdf(tmp_path / "search" / "lookup.nc")
+    return tmp_path
+
+
+def test_lookup_accuracies_as_claimed_and_otherwise(tmp_path):
+    right = claims.run(["B1"], results=lookups(tmp_path / "right", 0.0156, 0.9999), progress=False)
+    assert set(right.verdict.values) == {"reproduced"}
+    assert right.number.sel(claim="B1/beta 6.67").item() == pytest.approx(0.9648, abs=1e-6)
+    assert "after 232 steps" in right.why.sel(claim="B1/beta 6.67").item()
+    wrong = verdicts(lookups(tmp_path / "wrong", 0.6, 0.9999), "B1")
+    assert wrong["B1/beta 0.25"] == "not reproduced"
+    never = claims.run(["B1/beta 6.67"], results=lookups(tmp_path / "never", 0.0156, 0.8), progress=False)
+    assert never.number.item() == pytest.approx(0.8, abs=1e-3)
+    assert never.verdict.item() == "not reproduced"
 
 
 def test_findings_do_not_depend_on_other_claims():

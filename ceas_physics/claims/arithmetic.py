@@ -23,10 +23,11 @@ def _saving(look: Look, name: str, row: Mapping[str, Any]) -> Finding:
     inputs = [tuple(row[key]) for key in ("chi_warm", "chi_steady", "s_warm", "s_steady")]
     low, high = saving_range(tuple(look.claimed["warm_share"]), *inputs)
     verdict = rules.reachable((low, high), (row["low"], row["high"]), look.claimed["rounding"])
-    beyond = [max(0.0, low - row["low"]), max(0.0, row["high"] - high)]
+    gaps = {"below that": low - row["low"], "above that": row["high"] - high}
+    beyond = [f"{100 * gap:.1f} points {where}" for where, gap in gaps.items() if gap > 0.0]
     why = (
         f"the formula gives {low:.1%} to {high:.1%} for the given inputs; the claimed {row['low']:.0%} to "
-        f"{row['high']:.0%} go below that by {100 * beyond[0]:.1f} and above it by {100 * beyond[1]:.1f} points"
+        f"{row['high']:.0%} reach {' and '.join(beyond) or 'no further'}"
     )
     return Finding(verdict, why, SAVING, low, 0.0, high, name)
 
@@ -71,7 +72,7 @@ def _hours(look: Look, name: str, row: Mapping[str, Any]) -> Finding:
         return Finding(rules.follows([math.nan], [1.0], 0.0), why, tested, row=name, claimed=(claimed, claimed))
     hours = float(gpu_hours(training_flops(row["parameters"], row["tokens"]), throughput))
     verdict = rules.follows([hours / claimed], [1.0], look.claimed["rounding"])
-    why = f"the formula gives {hours:,.6g} h, claimed are {claimed:,.6g} h, {claimed / hours:.4g} times that"
+    why = f"the formula gives {hours:,.6g} h, claimed are {claimed:,.6g} h, {claimed / hours:.5g} times that"
     return Finding(verdict, why, tested, hours, 0.0, row=name, claimed=(claimed, claimed))
 
 

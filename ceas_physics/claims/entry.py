@@ -116,12 +116,9 @@ class Look:
         """
         low, high = ends(self.row(row))
         verdict = rules.in_range(number, low, high, half)
-        relation = {
-            rules.REPRODUCED: "inside",
-            rules.NOT_REPRODUCED: "outside",
-            rules.NOT_TESTABLE: "undecided against",
-        }
-        why = f"{said} is {with_half(number, half)}, {relation[verdict]} {in_words(low, high)}"
+        why = f"{said} is {with_half(number, half)}; claimed: {in_words(low, high)}"
+        if verdict == rules.NOT_TESTABLE:
+            why += ", which the 95 % interval does not decide"
         return Finding(verdict, why, tested, number, half, row=row, **details)
 
 
@@ -198,8 +195,8 @@ def in_words(low: float, high: float) -> str:
     if math.isinf(low) and math.isinf(high):
         return "no figure"
     if math.isinf(low) or math.isinf(high):
-        return f"at most {high:.4g}" if math.isinf(low) else f"at least {low:.4g}"
-    return f"the claimed {low:.4g}" if low == high else f"the claimed {low:.4g} to {high:.4g}"
+        return f"at most {high:.6g}" if math.isinf(low) else f"at least {low:.6g}"
+    return f"{low:.6g}" if low == high else f"{low:.6g} to {high:.6g}"
 
 
 def interval(samples: Any) -> tuple[float, float]:

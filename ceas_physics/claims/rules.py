@@ -10,7 +10,7 @@ NOT_REPRODUCED = "not reproduced"
 INCONSISTENT = "inconsistent"
 NOT_TESTABLE = "not testable here"
 VERDICTS = (REPRODUCED, NOT_REPRODUCED, INCONSISTENT, NOT_TESTABLE)
-SEVEREST_FIRST = (INCONSISTENT, NOT_REPRODUCED, REPRODUCED, NOT_TESTABLE)
+SEVEREST_FIRST = (INCONSISTENT, NOT_REPRODUCED, NOT_TESTABLE, REPRODUCED)
 
 TWO_SIDED = 1.96  # standard deviations of a 95 % interval
 SIGNIFICANT = 3.0  # standard deviations by which physics may miss an exact value
@@ -89,16 +89,16 @@ def reachable(computed: tuple[float, float], claimed: tuple[float, float], round
 
 
 def joined(verdicts: Sequence[str]) -> str:
-    """The verdict on a claim of several rows: the severest of those decided; not testable only if no row is.
+    """The verdict on a claim of several rows: the severest of them, so reproduced only if all rows are.
 
     Examples
     --------
     >>> joined(["reproduced", "not testable here"]), joined(["reproduced", "inconsistent"])
-    ('reproduced', 'inconsistent')
+    ('not testable here', 'inconsistent')
     """
     if unknown := set(verdicts) - set(VERDICTS):
         raise ValueError(f"verdicts must be of {VERDICTS}, got {sorted(unknown)}")
-    return next((verdict for verdict in SEVEREST_FIRST if verdict in verdicts), NOT_TESTABLE)
+    return next(verdict for verdict in SEVEREST_FIRST if verdict in verdicts)
 
 
 def _check_range(low: float, high: float) -> None:

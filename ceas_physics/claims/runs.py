@@ -17,19 +17,22 @@ SEEDS, STEPS = 4, 1024
 TUNED, CLAIMED_RATE = 1e-2, 1e-3  # learning rates: near the best of the baseline, and the claimed one
 
 
-def thermostat(look: Look, learning_rate: float = TUNED) -> list[xr.Dataset]:
+def thermostat(look: Look, learning_rate: float = TUNED, seeds: int = SEEDS) -> list[xr.Dataset]:
     """The default thermostat."""
-    return _trained(look, ("thermostat", learning_rate), TransformerConfig(learning_rate=learning_rate), Thermostat())
+    config = TransformerConfig(learning_rate=learning_rate)
+    return _trained(look, ("thermostat", learning_rate, seeds), config, Thermostat(), seeds)
 
 
 def learned(look: Look) -> list[xr.Dataset]:
     """Beta of every head a trained parameter."""
-    return _trained(look, ("learned",), TransformerConfig(learning_rate=TUNED, scaling="learned"), None)
+    return _trained(look, ("learned",), TransformerConfig(learning_rate=TUNED, scaling="learned"), None, SEEDS)
 
 
-def _trained(look: Look, key: Any, config: TransformerConfig, control: Thermostat | None) -> list[xr.Dataset]:
+def _trained(
+    look: Look, key: Any, config: TransformerConfig, control: Thermostat | None, seeds: int
+) -> list[xr.Dataset]:
     def make() -> list[xr.Dataset]:
-        return [train(config, None, control, look.seed + k, STEPS, progress=False) for k in range(SEEDS)]
+        return [train(config, None, control, look.seed + k, STEPS, progress=False) for k in range(seeds)]
 
     return look.once(key, make)
 

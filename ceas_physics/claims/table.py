@@ -30,7 +30,7 @@ def our_number(row: dict[str, Any]) -> str:
     if number is None:
         return "-"
     if high is not None:
-        return f"{number:.4g} to {high:.4g}"
+        return f"{number:.5g} to {high:.5g}"
     return with_half(number, math.nan if half is None else half)
 
 
@@ -40,7 +40,7 @@ def claimed(row: dict[str, Any]) -> str:
     if low is None and high is None:
         return "-"
     words = in_words(-math.inf if low is None else low, math.inf if high is None else high)
-    return words.removeprefix("the claimed ").replace("at least ", ">= ").replace("at most ", "<= ")
+    return words.replace("at least ", ">= ").replace("at most ", "<= ")
 
 
 def text(data: xr.Dataset, colors: bool = False) -> str:

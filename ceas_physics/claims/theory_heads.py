@@ -21,6 +21,7 @@ from .stored import TRAINING
 
 KEYS = 64
 SIZES = ((16, 2, 2), (32, 2, 2), (64, 4, 4), (128, 4, 4))  # width, heads, layers
+STARTS = 8
 
 
 @claim("A1")
@@ -82,17 +83,17 @@ def textbook_factor(look: Look) -> list[Finding]:
     sizes, offsets = [], []
     for width, heads, layers in SIZES:
         config = TransformerConfig(n_layers=layers, n_heads=heads, d_model=width)
-        for k in range(3):
+        for k in range(STARTS):
             run = train(config, seed=look.seed + k, steps=1, progress=False)
             beta_c = attention.pseudo_critical_beta(runs.final_rows(run, initial=True))
             offsets.append(float(np.mean(np.log(config.standard_beta / beta_c))))
             sizes.append(float(run.parameters.size))
     distance = np.abs(offsets)
-    first = interval(distance[:3])
+    first = interval(distance[:STARTS])
     fit = linregress(np.log(sizes), distance)
     half = float(t.ppf(0.975, len(sizes) - 2) * fit.stderr)
     curve = Curve(sizes, np.exp(offsets), 0.0, "parameters", "beta_0 / beta_c", 0.0)
-    tested = f"untrained heads on text, {KEYS} keys, widths {', '.join(str(size[0]) for size in SIZES)}, 3 seeds each"
+    tested = f"untrained heads on text, {KEYS} keys, {len(SIZES)} sizes, {STARTS} seeds each"
     return [
         look.compare("location", *first, tested, "|ln(beta_0 / beta_c)| of the 9k model", curve=curve),
         look.compare("trend", float(fit.slope), half, tested, "the slope of |ln(beta_0 / beta_c)| in ln(parameters)"),
