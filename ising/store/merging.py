@@ -20,7 +20,7 @@ from .parts import read_part
 from .store import RESULT, Store
 
 CHUNK = 8192  # steps
-CACHE = 64 * 2**20  # bytes: the chunks that a part of 64 chains touches
+CACHE = 32 * 2**20  # bytes a variable: the chunks that parts of some units of 64 chains touch
 SLAB = 16 * 2**20  # bytes copied at once from an earlier merged file
 LARGEST_STILL = 2**28  # entries of what does not grow
 Piece = tuple[str, tuple[slice, ...], NDArray[Any]]
@@ -113,9 +113,10 @@ def _start(store: Store, path: Path) -> None:
 def _fill(store: Store, path: Path) -> None:
     """Add the variables that grow."""
     import h5netcdf  # type: ignore[import-untyped]
+    import h5py  # type: ignore[import-untyped]
 
     manifest, length = store.manifest, store.manifest.length
-    with h5netcdf.File(path, "a", rdcc_nbytes=CACHE, rdcc_nslots=20011) as file:
+    with h5netcdf.File(path, "a") as file:
         for name, one in manifest.variables.items():
             if one.every:
                 shape = manifest.shape(name, length)
@@ -127,8 +128,10 @@ def _fill(store: Store, path: Path) -> None:
                 )
                 for key, value in one.attrs.items():
                     variable.attrs[key] = value
+    with h5py.File(path, "r+", rdcc_nbytes=CACHE, rdcc_nslots=20011) as file:
+        open_ones = {name: file[name] for name, one in manifest.variables.items() if one.every}  # keep their caches
         for name, index, array in pieces(store):
-            file.variables[name][index] = array
+            open_ones[name][index] = array
 
 
 def pieces(store: Store) -> Iterator[Piece]:
