@@ -44,6 +44,8 @@ def mean_field_variables(table: xr.Dataset, beta_c: float) -> xr.Dataset:
         raise ValueError(f"the table must have one of {', '.join(POWERS)}, got {sorted(map(str, table))}")
     as_table("table", table, "analysis.summarize", [key for name in names for key in (name, f"{name}_error")])
     n_sites = table["n_sites"]
+    if not (n_sites > 0).all():
+        raise ValueError(f"n_sites of the table must be > 0, got {n_sites.values}")
     scaled = {}
     for name in names:
         symbol = SYMBOLS[POWERS[name]]

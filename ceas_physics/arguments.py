@@ -22,6 +22,7 @@ LARGEST = 1e100  # of a number whose square is taken
 number, numbers, flag = partial(as_number, least=-LARGEST, most=LARGEST), partial(as_numbers, most=LARGEST), as_flag
 positive = partial(as_number, above=0, most=LARGEST)
 not_negative = partial(as_number, least=0, most=LARGEST)
+exponent = partial(as_number, above=0, most=100)
 count, index, seed = partial(as_integer, least=1), partial(as_integer, least=0), partial(as_integer, least=0)
 
 
@@ -104,6 +105,13 @@ def array(name: str, value: Any) -> np.ndarray:
     """An array of real numbers, whatever they are: for what is large and made by this package."""
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiu" or isinstance(value, np.ma.MaskedArray):
         refuse(name, "an array of real numbers", value)
+    return value
+
+
+def integers(name: str, value: Any) -> np.ndarray:
+    """An array of whole numbers, empty or not."""
+    if array(name, value).dtype.kind not in "iu":
+        refuse(name, "an array of integers", value)
     return value
 
 

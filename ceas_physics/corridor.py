@@ -106,7 +106,7 @@ class System:
         rules.check_fields(self, beta_low_error=rules.reading, beta_high_error=rules.reading)
 
 
-@rules.checked(u_min=rules.positive, nu=rules.positive)
+@rules.checked(u_min=rules.positive, nu=rules.exponent)
 def compare(systems: Iterable[System], u_min: float = 0.06, nu: float = 1.0) -> xr.Dataset:
     """Put systems on one axis of beta / beta_c.
 

@@ -115,9 +115,9 @@ def optimal_allocation(
     )
     budget = np.asarray(compute, dtype=float)
     if not (budget > 0).all():
-        raise ValueError(f"compute must be positive, got {compute}")
+        raise ValueError(f"compute must be positive, got {rules.shown(compute)}")
     for name, exponent in (("a", a), ("b", b)):
         if (np.abs(exponent) > 2).any():
-            raise ValueError(f"{name} must be an exponent from -2 to 2, got {exponent}")
+            raise ValueError(f"{name} must be an exponent from -2 to 2, got {rules.shown(exponent)}")
     model = np.multiply(model_coefficient, np.power(budget, a))
     return model, np.multiply(data_coefficient, np.power(budget, b))

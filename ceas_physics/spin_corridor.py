@@ -36,6 +36,10 @@ class Corridor:
     beta_low_error: float = nan
     beta_high_error: float = nan
 
+    def __post_init__(self) -> None:
+        for name in ("beta_low", "beta_high", "beta_low_error", "beta_high_error"):
+            rules.reading(name, getattr(self, name))
+
 
 @rules.checked(model=rules.kind(ising.IsingModel, "ising.ferromagnet(ising.square(8))"), beta=rules.numbers)
 def site_entropy(model: ising.IsingModel, beta: ArrayLike, spins: ArrayLike) -> Array:

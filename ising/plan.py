@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .arguments import as_flag, as_kind
+from .arguments import as_choice, as_flag, as_kind
 from .checks import (
     check_beta,
     check_initial,
@@ -124,7 +124,10 @@ def choose(
     models: Sequence[IsingModel], update: str, chains: int | None, exchange: bool, isoenergetic: int, lanes: str
 ) -> tuple[str, str, str, int]:
     """Update, the reason for it, kernel and number of chains."""
+    if chains is not None:
+        chains = as_integer("chains", chains, 1)
+    as_choice("lanes", lanes, ("chains", "disorder"))
     moves = exchange or isoenergetic > 0
     ran, reason = choose_update(models, update, moves or lanes == "disorder")
     kernel = choose_kernel(models, ran, lanes, chains, moves)
-    return ran, reason, kernel, default_chains(kernel) if chains is None else as_integer("chains", chains, 1)
+    return ran, reason, kernel, default_chains(kernel) if chains is None else chains

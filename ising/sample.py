@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .arguments import as_flag
 from .checks import check_memory
 from .dataset import collect_statistics, make_dataset
 from .driver import Kept, drive
@@ -111,6 +112,7 @@ def sample(
     >>> dict(data.energy.sizes)
     {'beta': 1, 'chain': 64, 'draw': 200}
     """
+    progress = as_flag("progress", progress)
     plan = make_plan(
         model, beta, schedule, update, chains, seed, exchange, observables, configurations, initial, isoenergetic, lanes
     )

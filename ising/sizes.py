@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, overload
 
 from numpy.typing import ArrayLike
 
-from .arguments import refuse
+from .arguments import as_flag, refuse
 from .checks import check_models
+from .integers import as_integer
 from .model import IsingModel
 from .plan import choose, make_plan
 from .provenance import MODEL_DIMS, provenance_of_sizes
@@ -79,6 +80,7 @@ def sample_sizes(
     """
     if not isinstance(models, Mapping) or not models:
         refuse("models", "a dict that names at least one size", models)
+    as_flag("progress", progress)
     by_size = isinstance(beta, Mapping) or isinstance(schedule, Mapping)
     for name, given in (("beta", beta), ("schedule", schedule)):
         if isinstance(given, Mapping) and (missing := [L for L in models if L not in given]):
@@ -119,4 +121,5 @@ def _default_chains_of(model: IsingModel | Sequence[IsingModel], options: Mappin
     check_models(models)
     names = {"update": "auto", "exchange": False, "isoenergetic": 0, "lanes": "chains"}
     update, exchange, isoenergetic, lanes = (options.get(name, default) for name, default in names.items())
+    exchange, isoenergetic = as_flag("exchange", exchange), as_integer("isoenergetic", isoenergetic, 0)
     return choose(models, update, None, bool(exchange), isoenergetic, lanes)[3]

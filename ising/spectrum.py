@@ -152,7 +152,7 @@ def edge_expansion_bounds(lattice: Lattice) -> tuple[float, float]:
     >>> [round(bound, 3) for bound in edge_expansion_bounds(closed_hyperbolic(3, 7, surface="klein"))]
     [2.177, 6.481]
     """
-    q = int(lattice.degree.max(initial=0))
+    q = int(as_lattice(lattice).degree.max(initial=0))
     if (lattice.degree != q).any():
         low = lattice.degree.min()
         raise ValueError(

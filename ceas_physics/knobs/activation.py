@@ -17,6 +17,8 @@ from ..thermostat.state import Stateful
 @rules.checked(matrix=rules.shaped("row", "column"))
 def spectral_radius(matrix: np.ndarray) -> float:
     """Largest |eigenvalue| of a square matrix, such as the product of an MLP's two."""
+    if matrix.shape[0] != matrix.shape[1]:
+        raise ValueError(f"matrix must be square, got shape {matrix.shape}")
     return float(np.abs(np.linalg.eigvals(matrix)).max())
 
 

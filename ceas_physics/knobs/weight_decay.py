@@ -31,7 +31,7 @@ def parameter_entropy(matrices: Iterable[np.ndarray]) -> float:
 
 
 def _checked(matrices: Iterable[np.ndarray]) -> list[np.ndarray]:
-    if not isinstance(matrices, Iterable) or isinstance(matrices, str | bytes):
+    if not isinstance(matrices, Iterable) or isinstance(matrices, str | bytes | np.ndarray):
         rules.refuse("matrices", "a list of matrices", matrices)
     checked = [rules.shaped("row", "column")("matrices", matrix) for matrix in matrices]
     if not checked or not all(matrix.any() for matrix in checked):

@@ -96,7 +96,7 @@ class Bert:
             rules.index("ends", end)
         check_parameters(self.parameters, self.shape.parameter_shapes(), OPTIONAL)
 
-    @rules.checked(windows=rules.shaped("passage", "token", rule=rules.array))
+    @rules.checked(windows=rules.shaped("passage", "token", rule=rules.integers))
     def wrap(self, windows: np.ndarray) -> np.ndarray:
         """Passages [CLS] window [SEP], (passage, token + 2)."""
         first, last = (np.full((len(windows), 1), end) for end in self.ends)

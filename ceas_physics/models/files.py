@@ -70,7 +70,7 @@ def _find(source: str | Path) -> Path:
             listed = files(str(source)) or []
         except (PackageNotFoundError, ValueError):
             raise ValueError(
-                f"{source} is neither a file, a folder nor an installed package; `make heads` installs models"
+                f"source {source} is neither a file, a folder nor an installed package; `make heads` installs models"
             ) from None
         candidates = sorted(Path(str(entry.locate())) for entry in listed)
     found = [entry for entry in candidates if entry.suffix in SUFFIXES]

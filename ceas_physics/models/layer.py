@@ -46,14 +46,14 @@ def check_parameters(parameters: Parameters, shapes: Shapes, optional: str) -> N
     """
     foreign = [name for name in parameters if name not in shapes and not re.fullmatch(optional, name)]
     if foreign:
-        raise ValueError(f"the model file has a tensor {foreign[0]} that this architecture does not have; measure "
+        raise ValueError(f"parameters have a tensor {foreign[0]} that this architecture does not have; measure "
                          "arrays of q and k from your own framework")  # fmt: skip
     for name, shape in shapes.items():
         if not isinstance(parameters.get(name, np.empty(0)), np.ndarray):
             raise ValueError(f"parameters must hold arrays, got {type(parameters[name]).__name__} for {name}")
         if name not in parameters:
             raise ValueError(
-                f"the model file has no tensor {name}: it is truncated or of another architecture; fetch it again, "
+                f"parameters have no tensor {name}: the file is truncated or of another architecture; fetch it again, "
                 "or measure arrays of q and k from your own framework"
             )
         if parameters[name].shape != shape:

@@ -90,7 +90,7 @@ class Llama:
         rules.text("name", self.name)
         check_parameters(self.parameters, self.shape.parameter_shapes(), OPTIONAL)
 
-    @rules.checked(windows=rules.shaped("passage", "token", rule=rules.array))
+    @rules.checked(windows=rules.shaped("passage", "token", rule=rules.integers))
     def wrap(self, windows: np.ndarray) -> np.ndarray:
         """Passages as they are: nothing is put around them."""
         return windows

@@ -123,7 +123,8 @@ def anneal(
         time_limit = as_number("time_limit", time_limit, above=0)
     if target_energy is not None:
         target_energy = as_number("target_energy", target_energy)
-    realism, energy_model = realism or Realism(), energy_model or EnergyModel()
+    realism = Realism() if realism is None else realism
+    energy_model = EnergyModel() if energy_model is None else energy_model
     _check_parts(realism, energy_model, chip)
     couplings = couplings_of(model, realism, seed)
     reader = make_reader(model, realism.readout_noise, target_energy)

@@ -135,7 +135,7 @@ def as_model(model: Any) -> ising.IsingModel:
         return _from_sparse(coo_array(model))
     try:
         matrix = np.asarray(model)
-    except ValueError:  # rows of different lengths
+    except Exception:  # rows of different lengths; a foreign object, which may raise anything
         matrix = np.empty(0)
     if matrix.ndim == 2 and matrix.dtype.kind in "biuf":
         return ising.from_matrix(matrix)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ising.arguments import as_number
+from ising.arguments import as_number, real_numbers, refuse
 from ising.integers import as_integer
 
 from ..thermostat import Thermostat
@@ -190,10 +190,10 @@ def ends_of(schedule: Schedule, ends: tuple[float, float]) -> tuple[float, float
 
 
 def _checked(values: ArrayLike) -> Array:
-    try:
-        array = np.atleast_1d(np.asarray(values, dtype=float))
-    except (TypeError, ValueError):
-        raise ValueError(f"a schedule must be a name, a schedule, an array or a function, got {values!r}") from None
+    numbers = real_numbers(values)
+    if numbers is None:
+        refuse("a schedule", "a name, a schedule, an array or a function", values)
+    array = np.atleast_1d(numbers)
     if array.ndim != 1 or array.size == 0:
         raise ValueError(f"a schedule array must have one axis and at least one entry, got shape {array.shape}")
     if not np.isfinite(array).all():
@@ -203,7 +203,7 @@ def _checked(values: ArrayLike) -> Array:
     return array
 
 
-def _check_ends(*ends: float | None) -> None:
-    for end in ends:
-        if end is not None:
-            _checked(end)
+def _check_ends(start: float | None, end: float | None) -> None:
+    for name, value in (("start", start), ("end", end)):
+        if value is not None:
+            as_number(f"{name} of a schedule", value, 0.0)

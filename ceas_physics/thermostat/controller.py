@@ -52,11 +52,13 @@ def newton_step(
 @rules.checked(thermostat=rules.kind(Thermostat, "Thermostat()"), unit=rules.positive)
 def initial_beta(thermostat: Thermostat, scores: ArrayLike, unit: float) -> np.ndarray:
     """Beta of each head before the first step, from scores (..., rows, keys): 1/sqrt(d_k), or beta* within bounds."""
-    scores = np.asarray(scores)
-    standard = np.full(scores.shape[:-2], unit)
+    rows = rules.readings("scores", scores)
+    if rows.ndim < 2:
+        raise ValueError(f"scores must have the axes (..., row, key), got shape {rows.shape}")
+    standard = np.full(rows.shape[:-2], unit)
     if thermostat.initial == "standard":
         return standard
-    star = attention.beta_star(scores, standard, thermostat.beta_star)
+    star = attention.beta_star(rows, standard, thermostat.beta_star)
     return np.clip(star, thermostat.bounds[0] * unit, thermostat.bounds[1] * unit)
 
 
@@ -133,6 +135,9 @@ class Controller(Stateful):
     ) -> None:
         if thermostat.per_head_target and reference_entropy is None:
             raise ValueError("per_head_target needs reference_entropy, the target of every head, such as its H(beta_c)")
+        shape = () if reference_entropy is None else np.shape(reference_entropy)
+        if shape not in ((), np.shape(beta)):
+            raise ValueError(f"reference_entropy must have the shape of beta, {np.shape(beta)}, got {shape}")
         self.thermostat, self.unit = thermostat, unit
         self.lowest, self.highest = (bound * unit for bound in thermostat.bounds)
         self.beta = np.clip(np.array(beta, dtype=float), self.lowest, self.highest)

@@ -52,6 +52,8 @@ class Freezer(Stateful):
     @rules.checked(entropy=rules.readings)
     def step(self, entropy: np.ndarray) -> np.ndarray:
         """Take the heads' mean entropies (layer, head) of a training step; return which heads are frozen."""
+        if np.shape(entropy) != self.frozen.shape:
+            raise ValueError(f"entropy must have the shape (layer, head) {self.frozen.shape}, got {np.shape(entropy)}")
         self.steps += 1
         if self.steps == 1:
             self.initial_entropy = np.array(entropy, dtype=float)

@@ -32,7 +32,7 @@ def apply_margin(
     return moved, moved != proposed
 
 
-@rules.checked(beta=rules.numbers, beta_c=rules.readings, u_min=rules.not_negative, nu=rules.positive)
+@rules.checked(beta=rules.numbers, beta_c=rules.readings, u_min=rules.not_negative, nu=rules.exponent)
 def zeta(beta: ArrayLike, beta_c: ArrayLike, u_min: float, nu: float) -> np.ndarray:
     """zeta(beta) = 1/max(u, u_min)^nu with u = |beta - beta_c|/beta_c: the proxy of a correlation length."""
     rules.check_broadcast(beta=beta, beta_c=beta_c)
@@ -40,7 +40,7 @@ def zeta(beta: ArrayLike, beta_c: ArrayLike, u_min: float, nu: float) -> np.ndar
     return 1.0 / np.maximum(u, u_min) ** nu
 
 
-@rules.checked(beta=rules.numbers, beta_c=rules.readings, u_min=rules.not_negative, nu=rules.positive, z=rules.positive)
+@rules.checked(beta=rules.numbers, beta_c=rules.readings, u_min=rules.not_negative, nu=rules.exponent, z=rules.exponent)
 def relaxation_time(beta: ArrayLike, beta_c: ArrayLike, u_min: float, nu: float, z: float) -> np.ndarray:
     """The proxy tau = zeta^z of a relaxation time; never above u_min^(-nu z)."""
     return zeta(beta, beta_c, u_min, nu) ** z

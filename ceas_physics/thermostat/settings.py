@@ -211,7 +211,7 @@ class Thermostat:
         >>> Thermostat.preset("14.4M", gating=None).kappa_max
         1.8
         """
-        if scale not in PRESETS:
+        if not isinstance(scale, str) or scale not in PRESETS:
             raise ValueError(f"scale must be one of {', '.join(PRESETS)}, got {scale!r}")
         return cls(**PRESETS[scale] | {"guard": Guard()} | changes)
 

@@ -34,6 +34,8 @@ class Adam:
     @rules.checked(vector=rules.array, gradient=rules.array)
     def step(self, vector: np.ndarray, gradient: np.ndarray) -> None:
         """Update ``vector`` in place."""
+        if not vector.flags.writeable:
+            raise ValueError("vector must be writable: it is updated in place")
         if vector.shape != self.mean.shape or gradient.shape != self.mean.shape:
             given = f"got {vector.shape} and {gradient.shape}"
             raise ValueError(f"vector and gradient must have the shape {self.mean.shape}, {given}")

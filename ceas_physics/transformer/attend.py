@@ -85,6 +85,8 @@ def head_observables(layers: list[Layer]) -> HeadObservables:
     The same as ``attention.head_mean`` over ``Layer.scores()``, in the precision of the forward pass. NaN for a head
     without such a row.
     """
+    if not isinstance(layers, list | tuple) or not layers or not all(isinstance(layer, Layer) for layer in layers):
+        raise ValueError("layers must be a list of Layer, as from forward")
     first = attention.MINIMUM_VISIBLE - 1
 
     def mean(rows: np.ndarray) -> np.ndarray:

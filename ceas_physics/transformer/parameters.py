@@ -40,7 +40,7 @@ def unflatten(vector: np.ndarray, config: TransformerConfig, n_characters: int) 
     shapes = parameter_shapes(config, n_characters)
     ends = np.cumsum([math.prod(shape) for shape in shapes.values()])
     if vector.shape != (ends[-1],):
-        raise ValueError(f"vector must hold the {ends[-1]} parameters of this config, got shape {vector.shape}")
+        raise ValueError(f"vector must hold the {ends[-1]} parameters of config and n_characters, got {vector.shape}")
     pieces = np.split(vector, ends[:-1])
     return {name: piece.reshape(shape) for (name, shape), piece in zip(shapes.items(), pieces)}
 

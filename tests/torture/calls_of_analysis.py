@@ -74,7 +74,14 @@ def add_tables(calls: Table) -> None:
     undefined = {f"{name}{end}" for name in ("binder", "binder_slope", "xi", "xi_over_L") for end in ("", "_error")}
     calls.add("analysis.summarize", analysis.summarize, data=run, undefined=" ".join(undefined))
     calls.add("analysis.summarize sizes", analysis.summarize, data=square(), undefined=" ".join(undefined))
-    calls.add("analysis.confidence_interval", analysis.confidence_interval, table=found, name="energy", level=0.9)
+    calls.add(
+        "analysis.confidence_interval",
+        analysis.confidence_interval,
+        undefined="*",
+        table=found,
+        name="energy",
+        level=0.9,
+    )
     calls.add("analysis.bootstrap", analysis.bootstrap, data=run, quantity="binder", replicas=100, seed=1)
     calls.add("analysis.covariance", analysis.covariance, data=run, quantity="binder", undefined="None")
     calls.add(

@@ -68,8 +68,10 @@ def add_attention(calls: Table) -> None:
 def add_corridor(calls: Table) -> None:
     system = {"system": "x", "size": "8", "reading": "a", "beta_c": 0.44, "beta_c_error": 0.01, "method": "m"}
     system |= {"beta_low": 0.3, "beta_high": 0.5}
-    calls.add("corridor.System", corridor.System, **system, band_low=0.2, beta_in_use=0.4, beta_low_error=0.01)
-    calls.add("corridor.Corridor", corridor.Corridor, beta_low=0.3, beta_high=0.5, beta_low_error=0.1)
+    calls.add(
+        "corridor.System", corridor.System, undefined="*", **system, band_low=0.2, beta_in_use=0.4, beta_low_error=0.01
+    )
+    calls.add("corridor.Corridor", corridor.Corridor, undefined="*", beta_low=0.3, beta_high=0.5, beta_low_error=0.1)
     calls.add("corridor.compare", corridor.compare, systems=[corridor.System(**system)], u_min=0.06, nu=1.0)
     calls.add(
         "corridor.head_corridor", corridor.head_corridor, scores=SCORES, undefined="beta_low_error beta_high_error"
@@ -89,7 +91,15 @@ def add_corridor(calls: Table) -> None:
 
 
 def add_annealer(calls: Table) -> None:
-    options = {"replicas": 4, "seed": 0, "progress": False, "sweeps": 20, "threads": 1, "counts": "sweeps total_sweeps"}
+    options = {
+        "replicas": 4,
+        "seed": 0,
+        "progress": False,
+        "sweeps": 20,
+        "threads": 1,
+        "counts": "sweeps total_sweeps",
+        "words": {"model": "couplings"},
+    }
     calls.add(
         "anneal", ceas.anneal, model=MODEL, device="p_bit", schedule="geometric", target_energy=-20.0,
         total_sweeps=40, **options,
@@ -168,7 +178,7 @@ def add_heads(calls: Table) -> None:
     source = heads.Scores(causal, 4)
     calls.add("heads.measure", heads.measure, source=source, control=False, seed=0, progress=False)
     data = heads.measure(source)
-    calls.add("heads.flat_table", heads.flat_table, data=data)
+    calls.add("heads.flat_table", heads.flat_table, data=data, undefined="*")
     calls.add("heads.summary", heads.summary, data=data)
     rows = heads.GaussianRows(sigma=1.0, s0=None, rows=64)
     calls.add("heads.GaussianRows", heads.GaussianRows, sigma=1.0, s0=9.0, rows=64)

@@ -76,9 +76,13 @@ def table() -> Table:
         size=Option("40"),
         **run,
     )
-    sizes = {"sizes": Option("4 6 8"), "lattice": Option("square"), "out": Option("folder")}
+    longer = {"beta": Option("0.40:0.48:9"), "draws": Option("2000"), "warmup": Option("200"), "chains": Option("16")}
+    sizes = {"sizes": Option("8 16"), "lattice": Option("square"), "out": Option("folder")}
     calls.add(
-        "ceas scaling", command("scaling"), **sizes, **run | {"beta": Option("0.36:0.52:9"), "draws": Option("400")}
+        "ceas scaling",
+        command("scaling"),
+        **sizes,
+        **run | longer,
     )
     calls.add("ceas maps", command("maps"), pq=Option("5 4"), n_max=Option("100"), words={"n_max": "n-max"})
     anneal = {"device": Option("p_bit"), "schedule": Option("linear"), "replicas": Option("4"), "sweeps": Option("10")}

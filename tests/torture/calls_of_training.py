@@ -93,9 +93,9 @@ def add_thermostat(calls: Table) -> None:
     )
     calls.add("thermostat.kappa", thermostat.kappa, thermostat=ceas.Thermostat(), step=5.0)
     heads = {"entropy": np.full(2, 1.5), "target": 1.0, "beta": np.full(2, 0.3), "score_variance": np.ones(2)}
-    calls.add("thermostat.newton_step", thermostat.newton_step, **heads, gain=0.5)
+    calls.add("thermostat.newton_step", thermostat.newton_step, undefined="result", **heads, gain=0.5)
     error = np.exp(-np.arange(200) / 40) * np.cos(np.arange(200) / 5)
-    calls.add("thermostat.oscillation", thermostat.oscillation, error=error, step=np.arange(200.0))
+    calls.add("thermostat.oscillation", thermostat.oscillation, undefined="*", error=error, step=np.arange(200.0))
     calls.add(
         "thermostat.reference_level",
         thermostat.reference_level,

@@ -20,7 +20,7 @@ class Call:
     words
         Argument -> another word for it that a refusal may use.
     undefined
-        Documented: names of results that may be NaN or infinite without a warning.
+        Documented: names of results that may be NaN or infinite without a warning; * for all.
     counts
         Arguments that set how long the call runs: large ones are legitimate.
     """

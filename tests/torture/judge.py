@@ -42,7 +42,7 @@ def judge(call: Call, bad: Mapping[str, str], known: frozenset[str]) -> Verdict:
         try:
             result = call.run(**arguments)
         except (ValueError, TypeError) as error:
-            named = any(_names(str(error), name, call) for name in bad)
+            named = any(_names(str(error), name, call) or _quotes(str(error), arguments[name]) for name in bad)
             return _warned(told) or (
                 Verdict("raised") if named else Verdict(f"{type(error).__name__} without name", str(error))
             )
@@ -50,7 +50,7 @@ def judge(call: Call, bad: Mapping[str, str], known: frozenset[str]) -> Verdict:
             return Verdict("MemoryError", str(error))
         except Exception as error:
             return Verdict(type(error).__name__, str(error))
-        undefined = sorted(set(not_finite(result)) - known - call.undefined)
+        undefined = [] if "*" in call.undefined else sorted(set(not_finite(result)) - known - call.undefined)
     if undefined and not any(_ours(one.category) for one in told):
         return Verdict("silent NaN or inf", ", ".join(undefined)[:100])
     return _warned(told) or Verdict("succeeded")
@@ -78,6 +78,11 @@ def _names(message: str, argument: str, call: Call) -> bool:
     ]
     words += [word[:-1] for word in words if len(word) > 3 and word.endswith("s")]
     return any(re.search(rf"(?<![A-Za-z]){re.escape(word)}(?![A-Za-z]{{3}})", message, re.I) for word in words if word)
+
+
+def _quotes(message: str, value: Any) -> bool:
+    """Whether a command's line quotes the text it was given, as in "x.nc: No such file or directory"."""
+    return isinstance(value, str) and message.startswith("ceas") and any(part in message for part in value.split())
 
 
 def _parts(good: Any) -> list[str]:
