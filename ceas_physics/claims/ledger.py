@@ -91,7 +91,7 @@ def run(
     """
     numbers = claimed_numbers() if claimed is None else claimed
     chosen = _chosen(ids, numbers)
-    look = Look({}, Path(results or RESULTS), full, check_seed(seed), False)
+    look = Look({}, Path(results or RESULTS), full, check_seed(seed), progress and full)
     records: list[dict[str, Any]] = []
     with tqdm(chosen.items(), desc="claims", unit="claim", disable=not progress) as bar:
         for id, rows in bar:

@@ -87,7 +87,8 @@ def curvature_law(look: Look) -> list[Finding]:
     curve = Curve(where, best.residual.values, (data.beta_c_error / data.beta_c).values,
                   f"tiling ({tilings})", "predicted / measured - 1")  # fmt: skip
     why = f"{best.form.item()}: misses by {number:.2%} (rms), {number / error:.3g} times the relative error of beta_c"
-    residual = Finding(rules.equal(number, error, 0.0), why, tested, number, rules.TWO_SIDED * error, row="residual",
+    verdict = rules.equal(number, error, 0.0, look.row("residual")["resolution"])
+    residual = Finding(verdict, why, tested, number, rules.TWO_SIDED * error, row="residual",
                        evidence=evidence, curve=curve)  # fmt: skip
     said = f"the rms residual over that of atanh(1/(q - 1)), {bethe:.2%},"
     half = rules.TWO_SIDED * error / bethe

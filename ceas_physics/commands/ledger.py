@@ -34,9 +34,11 @@ def _claims(options: argparse.Namespace) -> None:
         raise ValueError(f"--out must end in {', '.join(SUFFIXES)}, got {options.out}")
     if options.out:
         check_file(options.out)
-    data = run(
-        options.ids or None, full=options.full, results=options.results, seed=options.seed, progress=bars(options)
-    )
+    settings = {"full": options.full, "results": options.results, "seed": options.seed, "progress": bars(options)}
+    try:
+        data = run(options.ids or None, **settings)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"interrupted; what was finished is kept in {options.results}") from None
     print(json.dumps(table.records(data), indent=1) if options.json else table.text(data, sys.stdout.isatty()))
     if options.out:
         _write(data, options.out)
