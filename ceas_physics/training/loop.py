@@ -18,6 +18,7 @@ from ..transformer import TransformerConfig
 from . import checkpoint as checkpoints
 from .knobs import Knobs
 from .run import Run
+from .stored import TrainingStore
 from .trace import MEMBERS, trace
 
 
@@ -39,6 +40,7 @@ def train(
     *,
     knobs: Knobs | None = None,
     checkpoint: Path | None = None,
+    store: str | Path | None = None,
 ) -> xr.Dataset:
     """Train a character model by Adam; record every head before training, every 64 steps and at the end.
 
@@ -61,19 +63,27 @@ def train(
     checkpoint : Path, optional
         A file that is written every 256 steps and at the end. If it exists, the run goes on from there, and ends with
         the numbers of a run that was never interrupted.
+    store : str or Path, optional
+        A folder for checkpoints, the text, and at the end the result. The same call goes on with a run that was
+        stopped at any moment, with more steps it lengthens one; any other difference is refused.
 
     Returns
     -------
     xarray.Dataset
         On (step, layer, head) the observables of the heads over fixed validation rows with the beta in use up to that
         step; on (step,) and, finer, (loss_step,) the losses and what was spent; flat float32 ``parameters`` and
-        ``initial_parameters``. Each variable has its formula, the attributes reproduce the run.
+        ``initial_parameters``. Each variable has its formula, the attributes reproduce the run. With `store` it is read
+        from the disk when it is used.
 
     Raises
     ------
     ValueError
         A text too short for the context, a context without rows of 8 visible keys, steps < 1, a seed outside
-        [0, 2^63), a setting of the wrong kind, or a checkpoint of another run.
+        [0, 2^63), a setting of the wrong kind, or a checkpoint or a store of another run.
+    StoreError
+        The store cannot be written, is damaged, or is being written by another process.
+    KeyboardInterrupt
+        After Ctrl-C; with a store it says how to go on.
     DivergedError
         The loss is no longer finite. A FloatingPointError: the message names the step and the last checkpoint, and
         ``.trace`` holds the Dataset so far.
@@ -91,17 +101,35 @@ def train(
         raise ValueError(f"steps must be at least 1, got {steps}")
     if thermostat is not None and config.scaling != "fixed":
         raise ValueError(f"a thermostat steers beta itself: scaling must be 'fixed', got {config.scaling!r}")
+    if checkpoint is not None and store is not None:
+        raise ValueError("give checkpoint= or store=, not both: a store has checkpoints of its own")
     path = check_file(checkpoint) if checkpoint else None
     with threadpool_limits(1):
         run = Run(config, corpus(text, config.context), thermostat, knobs or Knobs(), seed, steps)
+        if store is not None:
+            with TrainingStore(store, run, text, steps) as kept:
+                return _in_store(run, kept, progress)
         if path and path.is_file():
             run.restore(checkpoints.load(path, MEMBERS), path)
         _finish(run, path, progress)
     return trace(run.state())
 
 
-def _finish(run: Run, path: Path | None, progress: bool) -> None:
-    """Take the remaining steps; a checkpoint on the way and at the end."""
+def _in_store(run: Run, store: TrainingStore, progress: bool) -> xr.Dataset:
+    """The remaining steps of a stored run; its result, read when used."""
+    if (stored := store.stored()) is not None:
+        return stored
+    try:
+        _finish(run, store, progress)
+    except KeyboardInterrupt:
+        store.flush()
+        raise store.stopped() from None
+    store.flush()
+    return store.finish(trace(run.state()), store.steps)
+
+
+def _finish(run: Run, keep: Path | TrainingStore | None, progress: bool) -> None:
+    """Take the remaining steps; a checkpoint on the way and, in a file, at the end."""
     saved = run.steps
     with tqdm(total=run.budget, initial=run.tokens, desc="train", unit="token", unit_scale=True, leave=False,
               disable=not progress) as bar:  # fmt: skip
@@ -110,9 +138,11 @@ def _finish(run: Run, path: Path | None, progress: bool) -> None:
             try:
                 run.step()
             except FloatingPointError as error:
-                where = f"; the last checkpoint, of step {saved}, is {path}" if path and saved else ""
+                where = f"; the last checkpoint, of step {saved}, is {keep}" if isinstance(keep, Path) and saved else ""
                 raise DivergedError(f"{error}{where}", trace(run.state())) from None
             bar.update(run.tokens - before)
-            if path and run.at_checkpoint:
-                checkpoints.save(path, run.state())
+            if isinstance(keep, TrainingStore):
+                keep.offer()
+            elif keep and run.at_checkpoint:
+                checkpoints.save(keep, run.state())
                 saved = run.steps

@@ -48,7 +48,7 @@ class WholeRun(Store):
     ) -> None:
         plain = json.loads(json.dumps(settings))
         super().__init__(folder, Manifest(kind, plain, length, step, {}, {}, [{}], {}), _bytes(known))
-        self.kept: Any = _copied(self.checkpoint(0))
+        self.kept: Any = copied(self.checkpoint(0))
         self._due = time.monotonic() + LEAST
 
     def result(self) -> xr.Dataset | None:
@@ -89,10 +89,10 @@ def _bytes(known: xr.Dataset) -> bytes:
         return path.read_bytes()
 
 
-def _copied(tree: Any) -> Any:
+def copied(tree: Any) -> Any:
     """The same with arrays that can be written to."""
     if isinstance(tree, np.ndarray):
         return tree.copy()
     if isinstance(tree, dict):
-        return {key: _copied(value) for key, value in tree.items()}
-    return [_copied(value) for value in tree] if isinstance(tree, list) else tree
+        return {key: copied(value) for key, value in tree.items()}
+    return [copied(value) for value in tree] if isinstance(tree, list) else tree
