@@ -1,5 +1,6 @@
 """Verdicts from stored results and from small computations: right and wrong numbers, too few seeds, nothing stored."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import xarray as xr
 
 from ceas_physics import claims
-from ceas_physics.claims import machines, rules, savings, theory_heads, theory_systems
+from ceas_physics.claims import experiments, machines, rules, savings, theory_heads, theory_systems
 from ceas_physics.claims.entry import REGISTRY, Look, claim, in_words, interval
 from ceas_physics.claims.stored import CONDITIONS, SEEDS, TRAINING, Experiment
 from ising.tilings import edge_length
@@ -177,14 +178,15 @@ def test_learning_is_compared_in_pairs(monkeypatch, tmp_path):
         assert data.verdict.item() == verdict
 
 
-def lookups(tmp_path, low, high):
+def lookups(tmp_path, low, high, lengths=(128, 512)):
     """A stored lookup: accuracies at beta = 0.25 and 6.67 that rise with ln(steps), a peak at 6.67."""
-    betas, steps = np.array([0.25, 2.0, 20.0 / 3.0, 20.0]), np.array([0, 64, 256])
+    betas, steps = np.array([0.25, 2.0, 20.0 / 3.0, 20.0]), np.array([0, 128, 512])
     rise = np.array([0.0, 0.5, 1.0])[:, None, None]
     top = np.array([low, 0.6, high, 0.6])[None, :, None]
     noise = 1e-3 * np.random.default_rng(3).standard_normal((3, 4, 16))
     data = xr.Dataset({"accuracy": (("steps", "beta", "seed"), rise * top + noise)}, {"steps": steps, "beta": betas})
     data["bayes_accuracy"] = "seed", np.full(16, 0.99)
+    data.attrs["training"] = json.dumps({"lengths": lengths})
     (tmp_path / "search").mkdir(parents=True)
     data.to_netcdf(tmp_path / "search" / "lookup.nc")
     return tmp_path
@@ -194,12 +196,25 @@ def test_lookup_accuracies_as_claimed_and_otherwise(tmp_path):
     right = claims.run(["B1"], results=lookups(tmp_path / "right", 0.0156, 0.9999), progress=False)
     assert set(right.verdict.values) == {"reproduced"}
     assert right.number.sel(claim="B1/beta 6.67").item() == pytest.approx(0.9648, abs=1e-6)
-    assert "after 232 steps" in right.why.sel(claim="B1/beta 6.67").item()
+    steps = 128 * 4 ** ((0.9648 - 0.49995) / 0.49995)  # on the line in ln(steps)
+    assert int(right.why.sel(claim="B1/beta 6.67").item().split()[1]) == pytest.approx(steps, abs=2)
     wrong = verdicts(lookups(tmp_path / "wrong", 0.6, 0.9999), "B1")
     assert wrong["B1/beta 0.25"] == "not reproduced"
     never = claims.run(["B1/beta 6.67"], results=lookups(tmp_path / "never", 0.0156, 0.8), progress=False)
     assert never.number.item() == pytest.approx(0.8, abs=1e-3)
     assert never.verdict.item() == "not reproduced"
+
+
+def test_a_short_stored_search_is_not_used(monkeypatch, tmp_path):
+    """The lookups are measured anew."""
+
+    def measure(*given, **settings):
+        raise RuntimeError("measured here")
+
+    monkeypatch.setattr(experiments, "measure", measure)
+    folder = lookups(tmp_path, 0.0156, 0.8, lengths=(64,))
+    with pytest.raises(RuntimeError, match="measured here"):
+        verdicts(folder, "B1")
 
 
 def test_findings_do_not_depend_on_other_claims():

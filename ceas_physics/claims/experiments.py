@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -14,16 +15,24 @@ from ..search.lookup_training import LookupTraining
 from . import rules, runs
 from .entry import Curve, Finding, Look, claim, interval
 from .savings import too_large
-from .stored import SEARCH, Experiment
+from .stored import SEARCH
 
 BETAS = (NAMED_BETAS[0], 1.0, 2.0, 4.0, NAMED_BETAS[1], 12.0, 24.0)
 LENGTHS = (128, 256, 512)
 KEPT_AT = 0.5  # share of the parameters at 0
 
 
+def _stored(look: Look, name: str) -> xr.Dataset | None:
+    """A file of the stored search; None too where its heads were trained for less than those of a run made here."""
+    lookup = look.stored(SEARCH, "lookup.nc")
+    if lookup is None or json.loads(lookup.attrs["training"])["lengths"][-1] < LENGTHS[-1]:
+        return None
+    return look.stored(SEARCH, name)
+
+
 def _lookups(look: Look) -> xr.Dataset:
     """Lookups at many beta: stored, or a coarser grid of this run."""
-    stored = look.stored(SEARCH, "lookup.nc")
+    stored = _stored(look, "lookup.nc")
     if stored is not None:
         return stored
 
@@ -33,10 +42,9 @@ def _lookups(look: Look) -> xr.Dataset:
     return look.once("lookups", make)
 
 
-def _evidence(look: Look, experiment: Experiment, name: str) -> str:
+def _evidence(look: Look, name: str) -> str:
     """Where the numbers of a stored file or of this run come from."""
-    stored = look.stored(experiment, name)
-    return "this run" if stored is None else str(look.results / experiment.folder / name)
+    return "this run" if _stored(look, name) is None else str(look.results / SEARCH.folder / name)
 
 
 @claim("B1", SEARCH)
@@ -47,7 +55,7 @@ def lookup_curve(look: Look) -> list[Finding]:
     table = summarize(data).isel(steps=0)
     values = (data.beta.values, table["mean"].values, table.error.values)
     curve = Curve(*values, "beta", "share of right answers", NAMED_BETAS[1])
-    details: dict[str, Any] = {"curve": curve, "evidence": _evidence(look, SEARCH, "lookup.nc")}
+    details: dict[str, Any] = {"curve": curve, "evidence": _evidence(look, "lookup.nc")}
     tested = f"lookup among 64 keys in R^16, {data.sizes['seed']} seeds, Adam; the length that suits 6.67 best"
     found = [
         look.compare(row, *interval(data.accuracy.sel(beta=beta)), tested,
@@ -80,10 +88,10 @@ def _at_accuracy(data: xr.Dataset, wanted: float) -> xr.Dataset:
 @claim("B2", SEARCH)
 def other_conditions(look: Look) -> list[Finding]:
     """The gain from beta = 6.67 in every condition of the lookup, and the accuracy with little data."""
-    stored = look.stored(SEARCH, "conditions.nc")
+    stored = _stored(look, "conditions.nc")
 
     def make() -> xr.Dataset:
-        return measure_conditions(LookupTraining((512,)), n_seeds=8, seed=look.seed, progress=False)
+        return measure_conditions(LookupTraining(LENGTHS[-1:]), n_seeds=8, seed=look.seed, progress=False)
 
     data = look.once("conditions", make) if stored is None else stored
     accuracy = data.accuracy
@@ -92,7 +100,7 @@ def other_conditions(look: Look) -> list[Finding]:
     names = [str(name) for name in data.condition.values]
     little = next(name for name in names if "(20.0%)" in name)
     tested = f"lookups, {len(names)} conditions, {data.sizes['seed']} seeds: accuracy at beta = 6.67 and at 0.25"
-    evidence = _evidence(look, SEARCH, "conditions.nc")
+    evidence = _evidence(look, "conditions.nc")
     few = interval(accuracy.sel(condition=little, beta=NAMED_BETAS[1]))
     said = f"the smallest gain, in '{least.condition.item()}',"
     share = f"the share of right answers at beta = 6.67 in '{little}'"
@@ -121,12 +129,12 @@ def time_to_corridor(look: Look) -> list[Finding]:
 @claim("B7", SEARCH)
 def redundancy(look: Look) -> list[Finding]:
     """Accuracy kept by heads and by the character model with half of their parameters at 0 and the rest at +-D."""
-    lookup, characters = (look.stored(SEARCH, f"redundancy_{name}.nc") for name in ("lookup", "characters"))
+    lookup, characters = (_stored(look, f"redundancy_{name}.nc") for name in ("lookup", "characters"))
     if lookup is None:
         lookup = quantization.lookup_redundancy(_lookups(look), NAMED_BETAS[1], look.seed)
     if characters is None:
         characters = quantization.character_redundancy(runs.thermostat(look), seed=look.seed)
-    evidence = _evidence(look, SEARCH, "redundancy_lookup.nc")
+    evidence = _evidence(look, "redundancy_lookup.nc")
     return [_kept(look, "lookup head", lookup, evidence), _kept(look, "character model", characters, evidence)]
 
 
