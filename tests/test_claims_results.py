@@ -86,7 +86,7 @@ def test_full_makes_a_result_once(tmp_path):
         place.mkdir(parents=True)
         xr.Dataset({"x": 1.0}).to_netcdf(place / "made.nc")
 
-    experiment = Experiment("made", "made.nc", "ceas made", "it takes long", make)
+    experiment = Experiment("made", "made.nc", "ceas made", make)
     assert Look({}, tmp_path).stored(experiment, "made.nc") is None
     for _ in range(2):  # a new run each time
         found = Look({}, tmp_path, full=True, seed=3).stored(experiment, "made.nc")

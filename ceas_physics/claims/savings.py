@@ -13,6 +13,7 @@ from .stored import SEEDS, TRAINING
 
 EARLY, LATE = 0.3, 0.8  # targets: the baseline's loss at these shares of its tokens
 RUNS = 20  # ten pairs
+NEED = f"savings need a tuned baseline and {SEEDS} paired seeds (about 10 minutes)"
 BY_KNOB = {
     "beta": "thermostat", "learning rate": "learning_rate_adam", "batch size": "batch_size",
     "regularisation": "weight_decay", "product": "all_knobs_adam",
@@ -34,13 +35,13 @@ def comparison(look: Look, *conditions: str) -> tuple[xr.Dataset | None, str]:
     table = look.stored(TRAINING, TRAINING.witness)
     place = look.results / TRAINING.folder / TRAINING.witness
     if table is None:
-        return None, f"{TRAINING.need}; {place} was not found: ceas claims --full makes it"
+        return None, f"{NEED}; {place} was not found: ceas claims --full makes it"
     if absent := [name for name in conditions if name not in table.condition.values]:
         return None, f"{place} has no condition {absent[0]}"
     if table.sizes["seed"] < SEEDS or "scan_loss" not in table:
         scan = "a" if "scan_loss" in table else "no"
         found = f"{place} has {table.sizes['seed']} seeds and {scan} scan of learning rates"
-        return None, f"{TRAINING.need}; {found}"
+        return None, f"{NEED}; {found}"
     return table, str(place)
 
 

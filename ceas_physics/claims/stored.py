@@ -27,8 +27,6 @@ class Experiment:
         The file that is written last.
     command : str
         Makes it; ``{results}`` stands for the folder of results.
-    need : str
-        Why it is needed, the first half of a sentence.
     make : callable
         Takes the place, the seed and whether to show a bar.
     """
@@ -36,7 +34,6 @@ class Experiment:
     folder: str
     witness: str
     command: str
-    need: str
     make: Callable[[Path, int, bool], None]
 
     def read(self, results: Path, name: str, full: bool, seed: int, progress: bool) -> xr.Dataset | None:
@@ -76,24 +73,13 @@ def _capacity(place: Path, seed: int, progress: bool) -> None:
     write_file(stamp(measure_capacity(FULL_CAPACITY, seed), seed), place / "capacity.nc")
 
 
-SEARCH = Experiment(
-    "search", "table.md", "ceas search --out {results}/search", "the whole curve takes 3 minutes", _search
-)
+SEARCH = Experiment("search", "table.md", "ceas search --out {results}/search", _search)
 TRAINING = Experiment(
     "compare",
     "compare.nc",
     f"ceas train --compare --conditions {' '.join(CONDITIONS)} --out {{results}}/compare",
-    f"savings need a tuned baseline and {SEEDS} paired seeds (about 10 minutes)",
     _training,
 )
-HYPERBOLIC = Experiment(
-    "hyperbolic",
-    "closed.nc",
-    "ceas hyperbolic --out {results}/hyperbolic",
-    "critical points of many tilings take 20 minutes",
-    _hyperbolic,
-)
-CAPACITY = Experiment(
-    "capacity", "capacity.nc", "ceas claims D2 --full", "large networks take several minutes", _capacity
-)
+HYPERBOLIC = Experiment("hyperbolic", "closed.nc", "ceas hyperbolic --out {results}/hyperbolic", _hyperbolic)
+CAPACITY = Experiment("capacity", "capacity.nc", "ceas claims D2 --full", _capacity)
 HEADS = "heads"  # in it one folder a model, each from `ceas heads MODEL --scaling --out {results}/heads/NAME`
