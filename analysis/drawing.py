@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from functools import wraps
 from inspect import signature
@@ -94,7 +95,8 @@ def picture(**sources: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
             if not isinstance(given.get("quantity", ""), str):
                 refuse("quantity", "a name", given["quantity"])
             try:
-                with np.errstate(all="ignore"):
+                with np.errstate(all="ignore"), warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # of matplotlib, about logarithmic axes of a table without values
                     return draw(*args, **kwargs)
             except (KeyError, IndexError, AttributeError, TypeError, ValueError, ZeroDivisionError) as error:
                 if isinstance(error, ValueError) and any(name in str(error) for name in given):

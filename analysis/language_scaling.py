@@ -200,6 +200,8 @@ def _constants(theta: Array, x0: float, y0: float) -> tuple[float, ...]:
 def positive_columns(**columns: ArrayLike) -> list[Array]:
     """(run,) arrays of one length, finite and > 0."""
     arrays = {name: as_numbers(name, values, above=0) for name, values in columns.items()}
+    for name, array in arrays.items():
+        as_numbers(name, array, least=1e-100, most=1e100)
     shapes = {name: array.shape for name, array in arrays.items()}
     if len(set(shapes.values())) > 1 or any(len(shape) != 1 for shape in shapes.values()):
         raise ValueError(f"{', '.join(arrays)} must have one shape (run,), got {shapes}")

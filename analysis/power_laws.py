@@ -17,6 +17,7 @@ from .resampling import Array
 
 LOWEST_P = 0.05
 OBSERVABLES = ("energy", "magnetization_abs", "magnetization_squared")
+LEAST_NU = 0.01
 
 
 @dataclass(frozen=True)
@@ -98,10 +99,12 @@ def peak_scaling(peaks: xr.Dataset, nu: float, dimension: int | str | None = Non
     ValueError
         If there is one size only, nu is not positive or the dimension is unknown.
     """
-    nu = as_number("nu", nu, above=0)
+    nu = as_number("nu", nu, above=0, most=100)
     as_table("peaks", peaks, "analysis.peaks", ["n_sites", "beta_peak", "beta_peak_error", "height", "height_error"])
     if "L" not in peaks.dims:
         raise ValueError("peaks must have a dimension L of 2 sizes or more, got one size: use data of several sizes")
+    if nu < LEAST_NU:
+        raise ValueError(f"nu must be at least {LEAST_NU}, got {nu}")
     law, table = law_of(peaks, dimension), peaks.sortby("n_sites")
     length = _lengths(table["n_sites"].values, law)
     place = fit_line(length ** (-1 / nu), table["beta_peak"].values, table["beta_peak_error"].values)

@@ -84,7 +84,10 @@ def reweight(data: Data, betas: ArrayLike, log_states: float = np.log(2.0)) -> x
     >>> bool(abs(fine["energy"][0] + np.tanh(0.5)) < 3 * fine["energy_error"][0])
     True
     """
-    targets, log_states = np.unique(as_numbers("betas", betas)), as_number("log_states", log_states, least=0, most=1e6)
+    targets, log_states = (
+        np.unique(as_numbers("betas", betas, -1e6, most=1e6)),
+        as_number("log_states", log_states, least=0, most=1e6),
+    )
     runs = measure_chains(data)
     with threadpool_limits(limits=1, user_api="blas"):
         tables = [_reweight_size(run, series, targets, log_states) for run, series in runs]

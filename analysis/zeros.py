@@ -113,7 +113,7 @@ def _zeros_of_sizes(data: Data, count: int, find: Any) -> xr.Dataset:
             raise ValueError(
                 f"zeros belong to one realisation of the disorder, got {len(series['energy'])}: select one"
             )
-        with threadpool_limits(limits=1, user_api="blas"):
+        with threadpool_limits(limits=1, user_api="blas"), np.errstate(divide="ignore", invalid="ignore"):
             table = find(run, series)
         tables.append(table.assign_coords(n_sites=run.n_sites, **({} if run.label is None else {"L": run.label})))
     resolved = np.stack([table["resolved"].values for table in tables])

@@ -55,7 +55,7 @@ def _read(path: Path) -> xr.Dataset:
         raise ValueError(f"{path} is no file: give NetCDF files of ceas sample")
     try:
         data = xr.load_dataset(path)
-    except (OSError, ValueError):
+    except Exception:  # h5py and xarray raise errors of many kinds for damaged files
         raise ValueError(f"{path} is no NetCDF file that can be read: give files of ceas sample") from None
     missing = [name for name in ("beta", "chain", "draw") if name not in data.dims]
     if missing or "magnetization" not in data or "n_sites" not in data.coords:

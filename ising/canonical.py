@@ -11,6 +11,7 @@ from .arguments import shown
 from .exact._common import check_beta, dataset
 from .runs import jackknife
 
+LARGEST_BETA = 1e100  # squares stay doubles
 LARGEST_LOG = 1e15  # of g, far above 2^N of any lattice
 QUANTITIES = ("log_z", "energy", "specific_heat", "entropy")
 
@@ -38,6 +39,8 @@ def thermodynamics_from(dos: xr.Dataset, beta: ArrayLike) -> xr.Dataset:
         A beta that is negative or not finite.
     """
     betas = check_beta(beta)
+    if betas.max() > LARGEST_BETA:
+        raise ValueError(f"beta must be at most {LARGEST_BETA:g}, got {betas.max()}")
     _check_states(dos)
     log_g, level, n = dos.log_g.values, dos.energy.values, int(dos.n_sites)
     ratio = np.exp(dos.log_g_run.values - log_g)  # (run, energy)

@@ -57,7 +57,14 @@ ERRORS = {
 }
 
 
-@rules.checked(passages=rules.count, rows=rules.count, control=rules.flag, seed=rules.seed, progress=rules.flag)
+@rules.checked(
+    sizes=rules.shaped("size", rule=rules.tokens),
+    passages=rules.count,
+    rows=rules.count,
+    control=rules.flag,
+    seed=rules.seed,
+    progress=rules.flag,
+)
 def scaling(
     source: str | Path | Bert | Llama | Scores | QueriesKeys | GaussianRows,
     text: str | Path | ArrayLike | None = None,

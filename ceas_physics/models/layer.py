@@ -44,7 +44,7 @@ def check_parameters(parameters: Parameters, shapes: Shapes, optional: str) -> N
 
     A tensor left over would be a sign of other formulas; ``optional`` is a regular expression of names.
     """
-    foreign = [name for name in parameters if name not in shapes and not re.fullmatch(optional, name)]
+    foreign = [name for name in parameters if name not in shapes and not re.fullmatch(optional, str(name))]
     if foreign:
         raise ValueError(f"parameters have a tensor {foreign[0]} that this architecture does not have; measure "
                          "arrays of q and k from your own framework")  # fmt: skip

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 import ising
-from ising.arguments import as_number
+from ising.arguments import as_flag, as_number
 from ising.integers import as_integer
 from ising.streams import check_seed
 
@@ -123,6 +123,7 @@ def anneal(
         time_limit = as_number("time_limit", time_limit, above=0)
     if target_energy is not None:
         target_energy = as_number("target_energy", target_energy)
+    progress = as_flag("progress", progress)
     realism = Realism() if realism is None else realism
     energy_model = EnergyModel() if energy_model is None else energy_model
     _check_parts(realism, energy_model, chip)

@@ -36,6 +36,7 @@ def summarize(data: xr.Dataset, quantity: str = "accuracy") -> xr.Dataset:
     rules.table_with(quantity, "beta", "bayes_accuracy", "steps", source="search.measure")("data", data)
     if set(data[quantity].dims) != {"steps", "beta", "seed"} or data.sizes["seed"] < 2:
         raise ValueError(f"data must have the dimensions steps, beta and 2 or more of seed, got {dict(data.sizes)}")
+    rules.readings("data", data[quantity].values)
     if not np.isfinite(data[quantity]).all() or not (data["beta"] > 0).all():
         raise ValueError(f"data must hold finite {quantity} and beta > 0")
     values = data[quantity].transpose("steps", "beta", "seed").to_numpy()

@@ -112,6 +112,8 @@ def oscillation(error: ArrayLike, step: ArrayLike | None = None) -> Oscillation:
     error = np.asarray(error, dtype=float)
     error = np.where(np.abs(error) > ROUNDING * np.abs(error).max(), error, 0.0)
     step = np.arange(len(error)) if step is None else np.asarray(step, dtype=float)
+    if step.shape != error.shape or not (np.diff(step) > 0).all():
+        raise ValueError(f"step must rise and have the shape {error.shape} of error, got shape {step.shape}")
     crossings = np.flatnonzero(np.sign(error[1:]) * np.sign(error[:-1]) < 0)
     count = len(crossings)
     period = 2.0 * float(np.diff(step[crossings]).mean()) if count > 1 else math.nan

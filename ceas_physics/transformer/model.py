@@ -17,7 +17,7 @@ from .parameters import Arrays, parameter_shapes
 
 
 @rules.checked(
-    tokens=rules.tokens,
+    tokens=rules.shaped("batch", "position", rule=rules.tokens),
     beta=rules.numbers,
     config=rules.kind(TransformerConfig, "TransformerConfig()"),
     dropout=rules.optional(rules.number),
@@ -97,7 +97,7 @@ def forward(
 
 
 @rules.checked(
-    tokens=rules.tokens,
+    tokens=rules.shaped("batch", "position", rule=rules.tokens),
     targets=rules.tokens,
     beta=rules.numbers,
     config=rules.kind(TransformerConfig, "TransformerConfig()"),

@@ -51,7 +51,7 @@ def ring(n: int, beta: ArrayLike, J: float = 1.0, h: float = 0.0) -> xr.Dataset:
     """
     n = as_integer("n", n, 3)
     betas = check_beta(beta)
-    J, h = as_number("J", J), abs(as_number("h", h))
+    J, h = as_number("J", J, -1e6, most=1e6), abs(as_number("h", h, -1e6, most=1e6))
     log_z, first, second = np.array([_log_z(n, float(b), J, h) for b in betas]).T
     values = {"log_z": log_z / n, "energy": 0.0 - first / n, "specific_heat": betas * (betas * second) / n}
     return dataset(betas, values, n)

@@ -22,6 +22,7 @@ import _paths  # noqa: F401
 import calls_of_analysis
 import calls_of_ceas
 import calls_of_commands
+import calls_of_files
 import calls_of_ising
 import calls_of_knobs
 import calls_of_training
@@ -40,10 +41,10 @@ Bad = tuple[str, dict[str, str]]
 def good_table() -> Table:
     """Every public call."""
     table = Table()
-    modules = (calls_of_ising, calls_of_analysis, calls_of_ceas, calls_of_training, calls_of_knobs, calls_of_commands)
+    modules = (calls_of_ising, calls_of_analysis, calls_of_ceas, calls_of_training, calls_of_knobs, calls_of_files)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for module in modules:
+        for module in (*modules, calls_of_commands):
             table.update(module.table())
     return table
 

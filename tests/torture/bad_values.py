@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from calls_of_commands import Number, Option
+from calls_of_files import KINDS, Content, damaged
 from hypothesis import strategies as st
 
 Change = Callable[[Any], Any]
@@ -209,11 +210,14 @@ TEXTS = (
     "0.1:0.2:99999999999", "1:2", "é", "None", "1 2", "1 2 3", "/nonexistent/dir/x", "/proc/x", "/dev/null/x", ".",
     "..", "a" * 5000, "[1]", "--", "0x10", "1_000", "klein", "True", "' '",
 )  # fmt: skip
+ENDLESS = "99999999999999999999"  # seconds or sweeps: what is asked for is done
 REFUSED = ("x", "nan", "inf", "-1", "0.5", "1e400", "99999999999999999999", "None", "[1]", "1,2,3")
 
 
 def changes_of(good: Any) -> list[str]:
     """Names of the bad values that can take the place of this good one."""
+    if isinstance(good, Content):
+        return [f"{kind} {number}" for kind in KINDS for number in range(100)]
     if isinstance(good, Option):
         return list(REFUSED if isinstance(good, Number) else TEXTS)
     names = [*SCALARS, *CONTAINERS]
@@ -228,6 +232,8 @@ def changes_of(good: Any) -> list[str]:
 
 def changed(name: str, good: Any) -> Any:
     """The bad value of this name."""
+    if isinstance(good, Content):
+        return damaged(name, good)
     if isinstance(good, Option):
         return name
     if name in SCALARS:
@@ -251,4 +257,7 @@ def bad_calls(draw: st.DrawFn, table: dict[str, Any]) -> tuple[str, dict[str, st
     call = table[name]
     count = draw(st.integers(1, min(2, len(call.arguments))))
     chosen = draw(st.permutations(sorted(call.arguments)))[:count]
-    return name, {argument: draw(st.sampled_from(changes_of(call.arguments[argument]))) for argument in chosen}
+    values = {argument: changes_of(call.arguments[argument]) for argument in chosen}
+    for argument in call.counts.intersection(chosen):
+        values[argument] = [value for value in values[argument] if value != ENDLESS]
+    return name, {argument: draw(st.sampled_from(values[argument])) for argument in chosen}

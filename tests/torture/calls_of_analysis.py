@@ -109,7 +109,14 @@ def add_tables(calls: Table) -> None:
         {"xi": ("beta", 1.7 * np.maximum(abs(beta - 0.44) / 0.44, 0.06) ** -0.8)}, {"beta": beta, "n_sites": 64}
     )
     calls.add(
-        "analysis.proxy_quality", analysis.proxy_quality, table=lengths, beta_c=0.44, quantity="xi", nu=1.0, u_min=0.06
+        "analysis.proxy_quality",
+        analysis.proxy_quality,
+        undefined="*",
+        table=lengths,
+        beta_c=0.44,
+        quantity="xi",
+        nu=1.0,
+        u_min=0.06,
     )
 
 

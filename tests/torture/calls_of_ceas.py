@@ -73,13 +73,11 @@ def add_corridor(calls: Table) -> None:
     )
     calls.add("corridor.Corridor", corridor.Corridor, undefined="*", beta_low=0.3, beta_high=0.5, beta_low_error=0.1)
     calls.add("corridor.compare", corridor.compare, systems=[corridor.System(**system)], u_min=0.06, nu=1.0)
-    calls.add(
-        "corridor.head_corridor", corridor.head_corridor, scores=SCORES, undefined="beta_low_error beta_high_error"
-    )
+    calls.add("corridor.head_corridor", corridor.head_corridor, scores=SCORES, undefined="*")
     calls.add("corridor.rem_systems", corridor.rem_systems, sizes=[16], rows=64, seed=0)
     square = ising.ferromagnet(ising.square(8))
     options = {"visible_keys": 8, "seed": 0, "progress": False}
-    calls.add("corridor.site_corridor", corridor.site_corridor, model=square, beta_max=1.0, **options)
+    calls.add("corridor.site_corridor", corridor.site_corridor, undefined="*", model=square, beta_max=1.0, **options)
     calls.add("corridor.total_corridor", corridor.total_corridor, model=square, seed=0, progress=False)
     spins = np.where(np.random.default_rng(0).random((5, 64)) < 0.5, 1, -1)
     calls.add("corridor.site_entropy", corridor.site_entropy, model=square, beta=[0.4], spins=spins[None])
@@ -98,7 +96,7 @@ def add_annealer(calls: Table) -> None:
         "sweeps": 20,
         "threads": 1,
         "counts": "sweeps total_sweeps",
-        "words": {"model": "couplings"},
+        "words": {"model": "couplings", "schedule": "states ran away|len"},
     }
     calls.add(
         "anneal", ceas.anneal, model=MODEL, device="p_bit", schedule="geometric", target_energy=-20.0,

@@ -87,13 +87,20 @@ def table() -> Table:
     calls.add("ceas maps", command("maps"), pq=Option("5 4"), n_max=Option("100"), words={"n_max": "n-max"})
     anneal = {"device": Option("p_bit"), "schedule": Option("linear"), "replicas": Option("4"), "sweeps": Option("10")}
     calls.add("ceas anneal", command("anneal"), **lattice, **anneal, target=Option("-20"), out=Option("x.nc"))
-    calls.add("ceas anneal file", command("anneal"), instance=Option("graph.txt"), **anneal, time_limit=Option("0.05"))
+    calls.add(
+        "ceas anneal file",
+        command("anneal"),
+        instance=Option("graph.txt"),
+        **anneal,
+        time_limit=Option("0.05"),
+        counts="time_limit",
+    )
     train = {"text": Option("text.txt"), "steps": Option("3"), "thermostat": Option("none"), "seed": Option("1")}
     calls.add("ceas train", command("train"), **train, out=Option("x.nc"))
     calls.add("ceas cost", command("cost"), out=Option("x.nc"))
     for name in ("report", "hyperbolic", "literature", "search"):
         calls.add(f"ceas {name}", command(name), seed=Number("0"))
-    compare = {"seeds": Number("2"), "tokens": Number("1000"), "processes": Number("1"), "learning_rate": Number("0.1")}
+    compare = {"seeds": Number("2"), "tokens": Number("1000"), "processes": Number("1")}
     calls.add("ceas train compare", command("train --compare"), **compare)
     heads = {"passages": Number("4"), "length": Number("16"), "seed": Number("0")}
     calls.add("ceas heads", command("heads no-such-model"), **heads)

@@ -92,7 +92,13 @@ def add_sampling(calls: Table) -> None:
         threads=1, counts="sweeps",
     )  # fmt: skip
     dos = ising.density_of_states(MODEL, sweeps=2000, runs=2, progress=False)
-    calls.add("ising.thermodynamics_from", ising.thermodynamics_from, dos=dos, beta=[0.3, 0.4])
+    calls.add(
+        "ising.thermodynamics_from",
+        ising.thermodynamics_from,
+        undefined="energy_error entropy_error log_z_error specific_heat_error",
+        dos=dos,
+        beta=[0.3, 0.4],
+    )
     calls.add(
         "ising.population_annealing", ising.population_annealing, model=MODEL, betas=[0.0, 0.1, 0.2], population=64,
         sweeps=1, seed=0, runs=2, progress=False, threads=1, counts="sweeps",

@@ -33,10 +33,15 @@ def add_transformer(calls: Table) -> None:
     calls.add("transformer.parameter_shapes", transformer.parameter_shapes, **sizes)
     calls.add("transformer.initial_vector", transformer.initial_vector, **sizes, rng=np.random.default_rng(0))
     calls.add("transformer.flatten", transformer.flatten, arrays=PARAMETERS, **sizes)
-    calls.add("transformer.unflatten", transformer.unflatten, vector=VECTOR, **sizes)
+    calls.add("transformer.unflatten", transformer.unflatten, undefined="*", vector=VECTOR, **sizes)
     calls.add("transformer.flops", transformer.flops, **sizes, kept_fraction=0.5, backward_fraction=1.0, tokens=100)
     calls.add(
-        "transformer.cross_entropy", transformer.cross_entropy, logits=LOGITS, targets=TARGETS, label_smoothing=0.1
+        "transformer.cross_entropy",
+        transformer.cross_entropy,
+        undefined="result",
+        logits=LOGITS,
+        targets=TARGETS,
+        label_smoothing=0.1,
     )
     beta = np.full((1, 2), 0.5)
     calls.add(
@@ -78,6 +83,7 @@ def add_thermostat(calls: Table) -> None:
     calls.add(
         "thermostat.apply_margin",
         thermostat.apply_margin,
+        undefined="result",
         beta=np.full(3, 0.4),
         proposed=np.full(3, 0.5),
         beta_c=np.full(3, 0.45),
@@ -107,16 +113,18 @@ def add_thermostat(calls: Table) -> None:
     calls.add(
         "thermostat.relaxation_time",
         thermostat.relaxation_time,
+        undefined="result",
         beta=[0.3, 0.5],
         beta_c=0.45,
         u_min=0.06,
         nu=1.0,
         z=2.0,
     )
-    calls.add("thermostat.zeta", thermostat.zeta, beta=[0.3, 0.5], beta_c=0.45, u_min=0.06, nu=1.0)
+    calls.add("thermostat.zeta", thermostat.zeta, undefined="result", beta=[0.3, 0.5], beta_c=0.45, u_min=0.06, nu=1.0)
     calls.add(
         "thermostat.settle",
         thermostat.settle,
+        undefined="beta_c",
         scores=SCORES,
         thermostat=ceas.Thermostat(window=4),
         d_k=8,
