@@ -92,7 +92,9 @@ def textbook_factor(look: Look) -> list[Finding]:
     first = interval(distance[:STARTS])
     fit = linregress(np.log(sizes), distance)
     half = float(t.ppf(0.975, len(sizes) - 2) * fit.stderr)
-    curve = Curve(sizes, np.exp(offsets), 0.0, "parameters", "beta_0 / beta_c", 0.0)
+    by_size = np.reshape(distance, (len(SIZES), STARTS))
+    spread = by_size.std(axis=1, ddof=1) / math.sqrt(STARTS)
+    curve = Curve(sizes[::STARTS], by_size.mean(axis=1), spread, "parameters", "|ln(beta_0 / beta_c)|")
     tested = f"untrained heads on text, {KEYS} keys, {len(SIZES)} sizes, {STARTS} seeds each"
     return [
         look.compare("location", *first, tested, "|ln(beta_0 / beta_c)| of the 9k model", curve=curve),
