@@ -96,6 +96,6 @@ def table() -> Table:
         files[name] = read_instance, folder / name, None
     for name, (read, path, beside) in files.items():
         good = Content(path.read_bytes())
-        words = {"content": "file|model|graph|run|checkpoint|config|tensor|vocab"}
+        words = {"content": "BERT|Llama|file|model|graph|run|checkpoint|config|tensor|vocab"}
         calls.add(f"file {name}", reader(read, path.name, beside), content=good, words=words, undefined="*")
     return calls
