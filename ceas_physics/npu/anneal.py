@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from ising.arguments import as_flag, as_number
 from ising.integers import as_integer
 from ising.streams import check_seed
 
+from .call import describe
 from .checks import check_memory
 from .continuous import Continuous
 from .corridor_control import CorridorControl
@@ -27,9 +29,11 @@ from .pilot import Pilot, measure
 from .reading import make_reader
 from .realism import Realism
 from .result import make_result
-from .run import Plan, Unit, cores, drive
+from .run import Plan, cores, drive
 from .schedules import Corridor, Geometric, Linear, Path, Thermodynamic, as_schedule, ends_of, path_of
+from .stored import open_store, put_away, stored
 from .sweeps import Sweeps
+from .unit import Unit
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -55,6 +59,7 @@ def anneal(
     realism: Realism | None = None,
     energy_model: EnergyModel | None = None,
     threads: int | None = None,
+    store: str | FilePath | None = None,
 ) -> xr.Dataset:
     """Anneal an Ising model on a simulated analog machine, many replicas at once.
 
@@ -91,6 +96,10 @@ def anneal(
         Constants of the energy used.
     threads
         Worker threads, one for each 64 replicas; all cores by default.
+    store
+        A folder for checkpoints and, at the end, the result. The same call goes on with a run that was stopped at any
+        moment, with more `total_sweeps` it lengthens one; any other difference is refused. A time limit counts the time
+        of all calls together.
 
     Returns
     -------
@@ -99,12 +108,17 @@ def anneal(
         nats, NaN where the device has no beta), `magnetization`, `order_parameter` (overlap with the read before),
         `spin_events`, `energy_used` in joules, `best_so_far`; `control` (time, replica); `best_energy(replica)`,
         `best_spins(replica, site)`, `best_time(replica)`. Ctrl-C ends the run and keeps what was found. Attributes say
-        how it was made; `stopped_by` is "finished", "target", "time limit" or "interrupt".
+        how it was made; `stopped_by` is "finished", "target", "time limit" or "interrupt". With `store` it is read from
+        the disk when it is used.
 
     Raises
     ------
     ValueError
-        Impossible arguments: they are named.
+        Impossible arguments: they are named; a store of another run, or of a schedule that is a function.
+    StoreError
+        The store cannot be written, is damaged, or is being written by another process.
+    KeyboardInterrupt
+        After Ctrl-C, with a store: it says how to go on.
 
     Examples
     --------
@@ -135,19 +149,23 @@ def anneal(
     readers = [reader._replace(members=min(LANES, replicas - first)) for first in range(0, replicas, LANES)]
     units = [_unit(model, couplings, chip, realism, r, seed, word, chunk) for word, r in enumerate(readers)]
     ends = control_ends(chip, couplings)
-    with threadpool_limits(1):
+    limit = sweeps if time_limit is None and total_sweeps is None else total_sweeps
+    call = describe(model, plan_of, {
+        "device": chip, "replicas": replicas, "seed": seed, "sweeps": sweeps, "time_limit": time_limit,
+        "target_energy": target_energy, "realism": realism, "energy_model": energy_model,
+    })  # fmt: skip
+    with threadpool_limits(1), open_store(store, call, limit) as kept:
+        if kept is not None and (found := stored(kept, limit)) is not None:
+            return found
         path, controllers, plan_of = _resolve(
             plan_of, schedule, ends, chip, couplings, len(units),
             lambda settings: _pilot(model, couplings, chip, realism, seed, settings, ends),
         )  # fmt: skip
         _compile(units)
-        limit = sweeps if time_limit is None and total_sweeps is None else total_sweeps
         plan = Plan(n_steps, path, chunk, limit, time_limit)
-        outcome = drive(units, controllers, plan, progress, threads)
-    return make_result(
-        model, chip, plan_of, realism, energy_model, couplings, units, plan, outcome,
-        {"replicas": replicas, "seed": seed, "sweeps": sweeps},
-    )  # fmt: skip
+        outcome = drive(units, controllers, plan, progress, threads, kept)
+        result = make_result(model, chip, plan_of, realism, energy_model, couplings, units, plan, outcome, call)
+        return result if kept is None else put_away(kept, result)
 
 
 def control_ends(device: Device, couplings: Couplings) -> tuple[float, float]:

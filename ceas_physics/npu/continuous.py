@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import sqrt
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,6 +85,7 @@ class Continuous:
         self.live = (couplings.stuck == 0).astype(float)
         self.n_live, self.events = int(self.live.sum()), np.zeros(1)
         self.betas = np.zeros(0)
+        self.stream = None
         self.machine = Machine(
             couplings.offsets, couplings.neighbors, couplings.weights, couplings.matrix(), couplings.fields, self.live
         )
@@ -128,6 +129,10 @@ class Continuous:
             )
         self.events = self.events[-1] + np.cumsum(steps[:done] * self.n_live, dtype=float)
         return int(done)
+
+    def moving(self) -> list[NDArray[Any]]:
+        """See `Unit`."""
+        return list(self.state)
 
     def _thermal(self, controls: Array) -> tuple[Array, Array, Array]:
         """Ramp (n, 2) of pump or injection, temperature and beta (n,) of each interval."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -49,6 +51,7 @@ class PBits:
         live = np.flatnonzero(couplings.stuck == 0).astype(np.int32)
         self.n_live, self.events = len(live), np.zeros(1)
         self.betas = np.zeros(0)
+        self.stream: np.random.Generator | None = None
         self.record = new_record(self.n_sites, rows, self._wide(0, 1))
         self.bits = fits_bits(model) and realism.bits is None and not realism.mismatch and not realism.noise
         if self.bits:
@@ -62,8 +65,8 @@ class PBits:
 
     def restart(self, repeat: int) -> None:
         """Random spins and fresh streams; the record keeps the best."""
-        self.rng = generator(self.seed, Purpose.DEVICE, self.n_sites, self.word, repeat, 2)
-        start = self.rng.integers(0, 2**64, self.n_sites, dtype=np.uint64)
+        self.stream = generator(self.seed, Purpose.DEVICE, self.n_sites, self.word, repeat, 2)
+        start = self.stream.integers(0, 2**64, self.n_sites, dtype=np.uint64)
         stuck = self.couplings.stuck
         start = np.where(stuck == 0, start, np.where(stuck > 0, ALL, np.uint64(0)))
         words = np.append(start, np.uint64(0))
@@ -80,8 +83,8 @@ class PBits:
         """Intervals at beta = mean of controls (n, 2), n_steps (n,) updates per live spin each, then a read."""
         self.betas = betas = controls.mean(axis=1)
         events = n_steps * self.n_live
-        if self.device.clock == "poisson":
-            events = self.rng.poisson(events)
+        if self.device.clock == "poisson" and self.stream is not None:
+            events = self.stream.poisson(events)
         if self.bits:
             tables = self._tables(betas)
             done = kernels_p_bit.run(self.clock, self.chip, tables, betas, events, self.reader, self.record, 0)
@@ -89,6 +92,10 @@ class PBits:
             done = kernels_p_bit_fields.run(self.clock, self.fields, betas, events, self.reader, self.record, 0)
         self.events = self.events[-1] + np.cumsum(events[:done], dtype=float)
         return int(done)
+
+    def moving(self) -> list[NDArray[Any]]:
+        """See `Unit`."""
+        return list(self.clock)
 
     def _tables(self, betas: Array) -> NDArray[np.uint64]:
         """(n_beta, n_classes, n_terms, n_digits) with the digits padded to a multiple of eight."""

@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 import ising
 
 from ..provenance import versions
+from .call import Arrays, Settings, variables
 from .couplings import Couplings
 from .devices import Device, PBit
 from .energy_model import EnergyModel
 from .kernels_read import LANES
 from .realism import Realism
-from .run import Outcome, Plan, Unit
+from .run import Outcome, Plan
 from .schedules import Array
+from .unit import Unit
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -43,12 +45,13 @@ VARIABLES = {
 
 def make_result(
     model: ising.IsingModel, device: Device, schedule: Any, realism: Realism, energy_model: EnergyModel,
-    couplings: Couplings, units: Sequence[Unit], plan: Plan, outcome: Outcome, arguments: dict[str, Any],
+    couplings: Couplings, units: Sequence[Unit], plan: Plan, outcome: Outcome, call: tuple[Settings, Arrays],
 ) -> xr.Dataset:  # fmt: skip
     """Variables, coordinates and provenance of a run."""
     import xarray as xr
 
-    replicas, step_time = arguments["replicas"], 1.0 if isinstance(device, PBit) else device.dt
+    settings, arrays = call
+    replicas, step_time = settings["replicas"], 1.0 if isinstance(device, PBit) else device.dt
     steps, rows = outcome.history.finish()
     time = np.array(steps) * step_time
     values = _series(rows, replicas, len(units))
@@ -64,13 +67,15 @@ def make_result(
         data["entropy_target"] = ("time", np.array([row["entropy_target"][0] for row in rows]))
     for name, variable in data.data_vars.items():
         variable.attrs = dict(zip(("long_name", "units", "formula"), VARIABLES[str(name)]))
+    data = data.assign(variables(arrays))
     unit_of_time = "updates per spin" if isinstance(device, PBit) else "device time"
     data = data.assign_coords(time=("time", time, {"long_name": "device time", "units": unit_of_time}))
     return data.assign_attrs(
         _attributes(model), device=repr(device), schedule=_text(schedule), realism=repr(realism),
         energy_model=str(energy_model), steps=outcome.steps, anneals=outcome.anneals, stopped_by=outcome.stopped_by,
         interrupted=int(outcome.stopped_by == "interrupt"), run_seconds=outcome.seconds,
-        versions=_versions(), **arguments,
+        versions=_versions(), call=json.dumps(settings),
+        **{name: settings[name] for name in ("replicas", "seed", "sweeps")},
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,27 +18,12 @@ from tqdm.auto import tqdm
 
 from .corridor_control import CorridorControl
 from .history import History
-from .kernels_read import Reader, Record
 from .schedules import Array, Path
+from .snapshot import Place, put_back, snapshot
+from .unit import Unit
 
-
-class Unit(Protocol):
-    """64 replicas that are run and read together."""
-
-    record: Record
-    reader: Reader
-    events: NDArray[np.float64]
-    betas: NDArray[np.float64]
-
-    def restart(self, repeat: int) -> None:
-        """Begin another anneal with fresh streams."""
-
-    def run(self, controls: Array, n_steps: NDArray[np.int64]) -> int:
-        """Intervals (n, 2), (n,), each ending with a read; how many were run before the target was hit.
-
-        `events` then holds the spin events of a replica so far, after each of the reads; `betas` the inverse
-        temperature of each interval, NaN where there is none.
-        """
+if TYPE_CHECKING:
+    from ising.store.whole import WholeRun
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,31 +49,46 @@ class Outcome:
 
 
 def drive(
-    units: Sequence[Unit], controllers: Sequence[CorridorControl], plan: Plan, progress: bool, threads: int
-) -> Outcome:
-    """Anneal until a target, the total, the time limit or Ctrl-C; controllers is empty if the plan has a path."""
-    history, started, steps, repeat = History(), time.perf_counter(), 0, 0
+    units: Sequence[Unit], controllers: Sequence[CorridorControl], plan: Plan, progress: bool, threads: int,
+    store: WholeRun | None = None,
+) -> Outcome:  # fmt: skip
+    """Anneal until a target, the total, the time limit or Ctrl-C; controllers is empty if the plan has a path.
+
+    With a store the run goes on from where it stands there, and is kept now and then. The chunk that reaches the total
+    is the last to be kept before, not after: it may end within an interval, where a longer run would not read.
+    """
+    place = put_back(store.kept, units, controllers) if store and store.kept else Place(History())
+    started = time.perf_counter() - place.seconds
     total = plan.total_steps if plan.time_limit is None else None
     with (
         _ctrl_c() as interrupted,
         _workers(len(units), threads) as each,
-        tqdm(total=total, disable=not progress, unit="step", unit_scale=True, desc="annealing", leave=False) as bar,
-    ):
+        tqdm(total=total, initial=place.steps, disable=not progress, unit="step", unit_scale=True, desc="annealing",
+             leave=False) as bar,
+    ):  # fmt: skip
         while True:
-            for k, unit in enumerate(units):
-                unit.restart(repeat)
-                if controllers:
-                    controllers[k].restart()
-            for position in range(0, len(plan.n_steps), plan.chunk):
-                n_steps = _cut(plan.n_steps[position : position + plan.chunk], plan.total_steps, steps)
-                hit = _advance(units, controllers, plan, position, n_steps, steps, history, each)
-                done = history.latest[0] if history.latest else 0
-                bar.update(done - steps)
-                steps = done
-                reason = _reason(plan, hit, steps, interrupted, time.perf_counter() - started)
-                if reason:
-                    return Outcome(history, steps, repeat + 1, reason, time.perf_counter() - started)
-            repeat += 1
+            if place.position == 0:
+                for unit in units:
+                    unit.restart(place.repeat)
+                for controller in controllers:
+                    controller.restart()
+            whole = plan.n_steps[place.position : place.position + plan.chunk]
+            last = plan.total_steps is not None and place.steps + whole.sum() >= plan.total_steps
+            if store and (last or store.due):
+                store.keep(snapshot(units, controllers, place))
+            hit = _advance(units, controllers, plan, place, _cut(whole, plan.total_steps, place.steps), each)
+            done = place.history.latest[0] if place.history.latest else 0
+            bar.update(done - place.steps)
+            place.steps, place.seconds = done, time.perf_counter() - started
+            reason = _reason(plan, hit, place.steps, interrupted, place.seconds)
+            anneals = place.repeat + 1
+            place.position += plan.chunk
+            if place.position >= len(plan.n_steps):
+                place.repeat, place.position = place.repeat + 1, 0
+            if reason == "interrupt" and store and not last:
+                store.keep(snapshot(units, controllers, place))
+            if reason:
+                return Outcome(place.history, place.steps, anneals, reason, place.seconds)
 
 
 def _reason(plan: Plan, hit: bool, steps: int, interrupted: threading.Event, seconds: float) -> str:
@@ -112,13 +112,13 @@ def _cut(n_steps: NDArray[np.int64], total: int | None, steps: int) -> NDArray[n
 
 
 def _advance(
-    units: Sequence[Unit], controllers: Sequence[CorridorControl], plan: Plan, position: int,
-    n_steps: NDArray[np.int64], steps: int, history: History, each: Callable[[Callable[[int], Any]], list[Any]],
+    units: Sequence[Unit], controllers: Sequence[CorridorControl], plan: Plan, place: Place,
+    n_steps: NDArray[np.int64], each: Callable[[Callable[[int], Any]], list[Any]],
 ) -> bool:  # fmt: skip
     """Run all units through some intervals and record their reads; whether any replica is at the target."""
     n = len(n_steps)
     edges = np.concatenate([[0], np.cumsum(plan.n_steps)]) / plan.n_steps.sum()
-    fractions = edges[position : position + n + 1]
+    fractions = edges[place.position : place.position + n + 1]
     if plan.path is None:
         controls = [np.full((1, 2), controller.beta) for controller in controllers]
     else:
@@ -127,8 +127,8 @@ def _advance(
     done = each(lambda k: units[k].run(controls[k], n_steps))
     hits = [_hit(unit, row - 1) for unit, row in zip(units, done)]
     rows = min((d for d, hit in zip(done, hits) if hit), default=n)
-    for row, total in enumerate(steps + np.cumsum(n_steps[:rows])):
-        history.add(int(total), _row(units, controls, controllers, row, fractions[row + 1]))
+    for row, total in enumerate(place.steps + np.cumsum(n_steps[:rows])):
+        place.history.add(int(total), _row(units, controls, controllers, row, fractions[row + 1]))
     for unit, controller in zip(units, controllers):
         entropy, slope = unit.record.entropy[0].mean(), unit.record.slope[0].mean()
         controller.update(float(fractions[1]), float(entropy), float(slope))

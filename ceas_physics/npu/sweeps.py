@@ -36,6 +36,7 @@ class Sweeps:
         self.model, self.reader, self.seed, self.word = model, reader, seed, word
         self.n_sites, self.events = model.lattice.n_sites, np.zeros(1)
         self.betas = np.zeros(0)
+        self.stream = None
         self.record = new_record(self.n_sites, rows, self._wide([(0, 1)])[0])
         self.words = np.zeros(self.n_sites + 1, np.uint64)
         self.fields = np.array(np.broadcast_to(model.fields, self.n_sites), dtype=float)
@@ -73,6 +74,10 @@ class Sweeps:
             done = run(self.words, self.state, self.graph, betas, *tail)
         self.events = self.events[-1] + np.cumsum(n_steps[:done] * self.n_sites, dtype=float)
         return int(done)
+
+    def moving(self) -> list[NDArray[Any]]:
+        """See `Unit`."""
+        return [self.words, *([self.rng] if self.bits is not None else self.state)]
 
     def _wide(self, keys: list[tuple[int, int]]) -> NDArray[np.uint64]:
         return wide_states(self.seed, Purpose.DEVICE, [(self.n_sites, self.word, *key) for key in keys])
