@@ -48,7 +48,7 @@ def test_four_sides_are_the_square_lattice(beta):
     assert state.energy == pytest.approx(onsager_energy(beta), abs=2e-13)
 
 
-@pytest.mark.parametrize("p", [80, 10**6, 10**40])
+@pytest.mark.parametrize("p", [80, 10**6, 10**18])
 @pytest.mark.parametrize("beta", [0.2, 0.33, 0.347, 0.36, 0.4, 0.8])
 def test_many_sides_are_the_bethe_lattice(p, beta):
     state = ctmrg(p, beta)
@@ -62,7 +62,7 @@ def test_critical_beta_falls_to_that_of_the_bethe_lattice():
     excess = np.array(critical) - bethe_critical_beta(4)
     assert (excess > 0).all()
     assert (np.diff(np.log(excess)) < -1).all()  # a loop of p bonds costs a factor 1/3 a bond
-    for many in (60, 10**6, 10**40):
+    for many in (60, 10**6, 10**18):
         assert ctmrg_critical_beta(many) == pytest.approx(bethe_critical_beta(4), abs=2e-10)
 
 

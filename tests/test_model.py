@@ -263,7 +263,7 @@ def test_flat_vector():
     parameters = unflatten(vector, SMALL, CHARACTERS)
     np.testing.assert_array_equal(flatten(parameters, SMALL, CHARACTERS), vector)
     assert all(np.shares_memory(array, vector) for array in parameters.values())
-    with pytest.raises(ValueError, match="parameters, got an array of shape"):
+    with pytest.raises(ValueError, match="parameters of config and n_characters, got"):
         unflatten(vector[:-1], SMALL, CHARACTERS)
 
 
@@ -332,10 +332,10 @@ def test_flops():
     ("settings", "message"),
     [
         ({"d_model": 15}, "d_model must be a multiple"),
-        ({"context": 0}, "context must be at least 1"),
+        ({"context": 0}, "context must be an integer >= 1"),
         ({"learning_rate": -1.0}, "learning_rate must be"),
-        ({"positions": "sine"}, "positions must be one of learned, rotary, alibi, local, none, got 'sine'"),
-        ({"scaling": "free"}, "scaling must be one of fixed, learned, log_n, adaptive, entropy, got 'free'"),
+        ({"positions": "sine"}, "positions must be one of 'learned', 'rotary', 'alibi', 'local', 'none', got 'sine'"),
+        ({"scaling": "free"}, "scaling must be one of 'fixed', 'learned', 'log_n', 'adaptive', 'entropy', got 'free'"),
         ({"positions": "rotary", "d_model": 6}, "even d_k = d_model / n_heads, got 3"),
         ({"scaling": "log_n", "context": 1}, "at least 2 visible keys, got 1"),
         ({"entropy_fraction": 1.0}, r"entropy_fraction must lie in \(0, 1\), got 1.0"),

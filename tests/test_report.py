@@ -209,7 +209,7 @@ def test_an_earlier_report_is_replaced_whole(tmp_path, monkeypatch):
 def test_stages_are_plain_lines_where_there_is_no_terminal(monkeypatch, capsys):
     for stage in ("_square", "_hyperbolic", "_train", "_compare"):
         monkeypatch.setattr(report_module, stage, lambda *_: None)
-    report_module.compute(report_module.Plan(rem=()), 0, True)
+    report_module.compute(report_module.Plan(rem=(16,)), 0, True)
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 6
     assert all(re.fullmatch(r"[^\r]+: \d+\.\d s", line) for line in lines)

@@ -217,6 +217,15 @@ def test_reading_while_it_grows(tmp_path, many_commits):
     xr.testing.assert_identical(ising.open_run(tmp_path / "run").load(), expected)
 
 
+@pytest.fixture
+def _interruptible():
+    """Ctrl-C interrupts, also where the tests were started in the background and inherit that it is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
 def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(tmp_path, capsys):
     """In less than a second, with hundreds of units waiting."""
     folder, pressed = tmp_path / "run", 0.0
@@ -230,7 +239,7 @@ def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(tmp_path, capsys):
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=press).start()
-    command = ["sample", "--size", "16", "--draws", "2000000", "--beta", "0.1:0.4:8", "--update", "heat_bath",
+    command = ["sample", "--size", "16", "--draws", "200000", "--beta", "0.1:0.4:8", "--update", "heat_bath",
                "--quiet", "--store", str(folder)]  # fmt: skip
     assert main(command) == 130
     assert pressed
