@@ -1,10 +1,13 @@
 """`anneal` with a store: stopped anywhere, resumed and lengthened, a run has the bits of one that never was."""
 
+import signal
+
 import numpy as np
 import pytest
 import xarray as xr
 
 import ising
+from ceas_physics.cli import main
 from ceas_physics.npu import Bifurcation, Corridor, Oscillator, PBit, Realism, SoftSpin, Thermodynamic, anneal
 from ceas_physics.npu import anneal as anneal_function
 from ceas_physics.npu import run as run_module
@@ -83,3 +86,67 @@ def test_stopped_resumed_and_lengthened_runs_are_those_without_a_store(case, tmp
     same(run(case, 160, store=folder), run(case, 160))
     same(ising.open_run(folder), run(case, 160))
     assert sorted(path.name for path in folder.glob("*.nc")) == ["frame.nc", "run-160.nc"]
+
+
+def test_another_run_is_refused_by_name(tmp_path):
+    folder = tmp_path / "run"
+    run(store=folder).close()
+    for name, options in {
+        "seed": {"seed": 5},
+        "device": {"case": "sweeps in bits"},
+        "couplings": {"case": "p-bits in doubles", "realism": None, "replicas": 3},
+        "target_energy": {"target_energy": -3.0},
+        "schedule": {"schedule": "linear"},
+        "total_sweeps": {"total": 90},
+    }.items():
+        with pytest.raises(ValueError, match=f"holds a run with {name}"):
+            run(**{"store": folder} | options)
+    with pytest.raises(ValueError, match=r"function .*; give an array"):
+        run(schedule=lambda f: 1.0 + f, store=tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_run_that_met_its_target_is_over_and_one_ended_by_time_says_where(tmp_path, monkeypatch):
+    hit = run(target_energy=-20.0, store=tmp_path / "hit")
+    same(hit, run(target_energy=-20.0))
+    timed = {"total": None, "time_limit": 0.05}
+    stop(monkeypatch, 3, store=tmp_path / "timed", **timed)
+    late = run(store=tmp_path / "timed", **timed).load()
+    assert late.attrs["stopped_by"] == "time limit"
+    assert late.attrs["run_seconds"] >= 0.05
+    by_steps = run(total=int(late.attrs["steps"]))
+    xr.testing.assert_equal(late.drop_attrs(), by_steps.drop_attrs())
+    monkeypatch.setattr(run_module, "_advance", None)
+    for name, options in {"hit": {"target_energy": -20.0}, "timed": timed}.items():
+        run(store=tmp_path / name, **options).close()  # read, not run again
+
+
+def test_ctrl_c_keeps_all_and_says_how_to_go_on(tmp_path, monkeypatch):
+    original = run_module._advance
+
+    def pressed(*given):
+        signal.raise_signal(signal.SIGINT)
+        return original(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run_module, "_advance", pressed)
+        for _ in range(3):
+            with pytest.raises(KeyboardInterrupt, match="ceas resume"):
+                run(store=tmp_path / "run")
+    same(run(store=tmp_path / "run"), run())
+
+
+@pytest.mark.parametrize("case", ["p-bits in doubles", "sweeps in rows", "oscillators", "corridor"])
+def test_resume_and_rerun_need_the_store_or_the_file_alone(case, tmp_path, monkeypatch, capsys):
+    stop(monkeypatch, 3, case=case, store=tmp_path / "run")
+    assert main(["resume", str(tmp_path / "run")]) == 0
+    same(ising.open_run(tmp_path / "run"), run(case))
+    assert main(["rerun", str(tmp_path / "run")]) == 0
+    run(case).to_netcdf(tmp_path / "file.nc", engine="h5netcdf")
+    assert main(["rerun", str(tmp_path / "file.nc")]) == 0
+    assert "equal, bit for bit" in capsys.readouterr().out
+    changed = run(case).copy(deep=True)
+    changed.energy[0, 0] += 1.0
+    changed.to_netcdf(tmp_path / "other.nc", engine="h5netcdf")
+    assert main(["rerun", str(tmp_path / "other.nc")]) == 2
+    assert "1 of energy" in capsys.readouterr().err

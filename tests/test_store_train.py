@@ -5,8 +5,10 @@ from dataclasses import replace
 import pytest
 import xarray as xr
 
+import ceas_physics
 import ising
 from ceas_physics import Thermostat, TransformerConfig, knobs, train
+from ceas_physics.cli import main
 from ceas_physics.thermostat import Freezing, Gating, Guard
 from ceas_physics.training import Knobs, loop
 from ceas_physics.training import run as run_module
@@ -105,3 +107,18 @@ def test_a_finished_run_is_read_and_not_run_again(tmp_path, monkeypatch):
     run(store=tmp_path / "run").close()
     monkeypatch.setattr(loop.Run, "step", None)
     assert run(store=tmp_path / "run").sizes["step"] == 2
+
+
+@pytest.mark.parametrize("case", ["thermostat", "knobs"])
+def test_resume_and_rerun_need_the_store_or_the_file_and_its_text(case, tmp_path, monkeypatch, capsys):
+    stop(monkeypatch, 40, case=case, store=tmp_path / "run")
+    growing = ceas_physics.open_run(tmp_path / "run")
+    assert main(["resume", str(tmp_path / "run")]) == 0
+    xr.testing.assert_identical(ising.open_run(tmp_path / "run").load(), run(case))
+    assert growing.step[-1] < 60
+    assert main(["rerun", str(tmp_path / "run")]) == 0
+    run(case).to_netcdf(tmp_path / "file.nc", engine="h5netcdf")
+    (tmp_path / "text").write_text(TEXT)
+    assert main(["rerun", str(tmp_path / "file.nc"), "--text", str(tmp_path / "text")]) == 0
+    assert main(["rerun", str(tmp_path / "file.nc")]) == 2
+    assert "give the text" in capsys.readouterr().err

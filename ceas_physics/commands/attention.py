@@ -11,7 +11,7 @@ from typing import Any
 from ..folders import check_file, write_file
 from .options import add_command, bars, save
 
-ONE_RUN = ("steps", "thermostat", "checkpoint")  # options of `train` without --compare, and with it
+ONE_RUN = ("steps", "thermostat", "checkpoint", "store")  # options of `train` without --compare, and with it
 COMPARISON = ("quick", "conditions", "seeds", "tokens", "learning_rate", "processes")
 
 
@@ -48,6 +48,7 @@ def _add_training(sub: argparse.ArgumentParser) -> None:
         "--thermostat", choices=("none", "standard", "final_address"), help="start of beta, or no thermostat (standard)"
     )
     sub.add_argument("--checkpoint", type=Path, help="file written on the way; if it exists the run goes on from it")
+    sub.add_argument("--store", type=Path, help="folder for checkpoints and result; the same command goes on with it")
     sub.add_argument("--compare", action="store_true", help="conditions against a tuned baseline, paired seeds")
     text = "a 1-minute --compare: 3 conditions, 2 seeds, short runs"
     sub.add_argument("--quick", action="store_const", const=True, help=text)
@@ -90,6 +91,7 @@ def _train(options: argparse.Namespace) -> None:
             steps=2048 if options.steps is None else options.steps,
             progress=bars(options),
             checkpoint=options.checkpoint,
+            store=options.store,
         )
     except DivergedError as error:
         save(error.trace, options)

@@ -33,6 +33,7 @@ def _add_annealing(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--replicas", type=int, default=64, help="independent machines")
     sub.add_argument("--sweeps", type=int, default=1000, help="updates per spin, or steps, of an anneal")
     sub.add_argument("--time-limit", type=float, metavar="SECONDS", help="repeat anneals until then")
+    sub.add_argument("--store", type=Path, help="folder for checkpoints and result; the same command goes on with it")
     sub.add_argument("--target", type=float, metavar="ENERGY", help="stop at this energy")
 
 
@@ -47,7 +48,7 @@ def _anneal(options: argparse.Namespace) -> None:
     model = read_instance(options.instance) if options.instance else model_of(options, options.size, options.glass)
     result = anneal(
         model, options.device, options.schedule, options.replicas, options.seed, options.time_limit, options.target,
-        bars(options), sweeps=options.sweeps,
+        bars(options), sweeps=options.sweeps, store=options.store,
     )  # fmt: skip
     print(summary(model, result))
     save(result, options)

@@ -16,13 +16,14 @@ def add(commands: Any) -> None:
     sub.add_argument("store", type=Path, metavar="STORE", help="folder given as --store, or as store= in Python")
     text = "Run a result again from what its file says, and say whether the numbers are equal."
     sub = add_command(commands, "rerun", _rerun, text, seed=False)
-    sub.add_argument("file", type=Path, metavar="FILE", help="file of ceas sample, or a store")
+    sub.add_argument("file", type=Path, metavar="FILE", help="file of ceas sample, anneal or train, or a store")
+    sub.add_argument("--text", help="of a training run on another text than Python's documentation: as for ceas train")
 
 
 def _resume(options: argparse.Namespace) -> None:
-    import ising
+    from ..stored_runs import resume
 
-    found = ising.resume(options.store, progress=bars(options))
+    found = resume(options.store, progress=bars(options))
     for data in found if isinstance(found, list) else [found]:
         say_where(data, options.store)
 
@@ -33,9 +34,11 @@ def say_where(data: Any, store: Path) -> None:
 
 
 def _rerun(options: argparse.Namespace) -> None:
-    import ising
+    from .. import texts
+    from ..stored_runs import rerun
 
-    found = ising.rerun(options.file, progress=bars(options))
+    text = texts.load(options.text) if options.text else None
+    found = rerun(options.file, bars(options), text=text)
     for name, (then, now) in found.versions.items():
         print(f"{name}: {then} then, {now} now")
     if not found.equal:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
 from importlib.metadata import version
@@ -91,12 +90,6 @@ def arguments(settings: Mapping[str, Any], data: xr.Dataset) -> dict[str, Any]:
         "realism": _made([Realism], settings["realism"]),
         "energy_model": _made([EnergyModel], settings["energy_model"]),
     }
-
-
-def settings_in(data: xr.Dataset) -> Settings | None:
-    """The call in a result of `anneal`; None if it is not one."""
-    settings = json.loads(data.attrs.get("call", "{}"))
-    return settings if "device" in settings else None
 
 
 def refuse_function(settings: Mapping[str, Any], what: str) -> None:

@@ -61,9 +61,7 @@ def _open(folder: Path) -> Any:
     if journal.merged and journal.merged_length == journal.common_length:
         return _open_merged(folder, manifest, journal)
     if not manifest.variables:
-        raise StoreError(
-            f"the run of {manifest.kind} in {folder} is not finished; ceas_physics.open_run reads it so far"
-        )
+        raise StoreError(f"the {manifest.kind} run in {folder} is not finished; go on with it: `ceas resume {folder}`")
     length = journal.common_length
     data = frame_of(folder, manifest, length)
     for name, one in manifest.variables.items():
