@@ -239,7 +239,7 @@ def _values(values: Sequence[Any], name: str, single: bool, arrays: dict[str, ND
     if not any(isinstance(value, np.ndarray) for value in values):
         return values[0] if single else list(values)
     together = np.stack(np.broadcast_arrays(*values)) if len(values) > 1 else np.asarray(values)
-    small = together.astype(np.int8) if np.abs(together).max() <= 127 else together
+    small = together.astype(np.int8) if np.abs(together).max(initial=0) <= 127 else together
     exact = small if np.array_equal(small, together) else together
     arrays[name] = exact[0] if single else exact
     return ARRAY

@@ -103,7 +103,9 @@ def refuse_function(settings: Mapping[str, Any], what: str) -> None:
 
 
 def _plain(value: Any) -> Any:
-    return {"kind": type(value).__name__} | asdict(value) if is_dataclass(value) else value  # type: ignore[arg-type]
+    if is_dataclass(value):
+        return {"kind": type(value).__name__} | {name: _plain(part) for name, part in asdict(value).items()}  # type: ignore[arg-type]
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _made(kinds: Any, values: Mapping[str, Any]) -> Any:

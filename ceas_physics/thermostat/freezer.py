@@ -5,10 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ising.integers import as_integer
+
 from .. import arguments as rules
 from .reference import reference_level
 from .settings import Freezing
 from .state import Stateful
+
+MOST_HEADS = 2**20  # of a layer, and layers
 
 
 class Freezer(Stateful):
@@ -43,6 +47,7 @@ class Freezer(Stateful):
     def __init__(
         self, freezing: Freezing, visible_keys: ArrayLike, shape: tuple[int, int], reference: str = "visible"
     ) -> None:
+        shape = tuple(as_integer("shape", size, 0, MOST_HEADS) for size in shape)  # type: ignore[assignment]
         self.freezing, self.visible_keys, self.reference = freezing, np.array(visible_keys), reference
         self.frozen = np.zeros(shape, dtype=bool)
         self.steps_below = np.zeros(shape, dtype=np.int64)
