@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ising.arguments import refuse
 from ising.integers import as_integer
 
 from .. import arguments as rules
@@ -47,6 +48,8 @@ class Freezer(Stateful):
     def __init__(
         self, freezing: Freezing, visible_keys: ArrayLike, shape: tuple[int, int], reference: str = "visible"
     ) -> None:
+        if not isinstance(shape, tuple | list):
+            refuse("shape", "a tuple (layer, head)", shape)
         shape = tuple(as_integer("shape", size, 0, MOST_HEADS) for size in shape)  # type: ignore[assignment]
         self.freezing, self.visible_keys, self.reference = freezing, np.array(visible_keys), reference
         self.frozen = np.zeros(shape, dtype=bool)
