@@ -161,8 +161,8 @@ def test_a_row_is_met_within_two_errors_and_the_error_asked_for():
     assert replace(row, value=1.017, known=literature.Known(1.0, 0.01, "measured")).met
 
 
-def test_the_readme_has_a_place_for_the_table():
+def test_the_documentation_has_a_place_for_the_table():
     from pathlib import Path
 
-    text = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[1] / "docs" / "measurements.md").read_text(encoding="utf-8")
     assert all(text.count(mark) == 1 for mark in literature.MARKS)
