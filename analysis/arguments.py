@@ -43,8 +43,9 @@ def as_numbers(name: str, values: Any, least: float = -inf, above: float = -inf,
     array = real(values)
     if array is None or array.size == 0:
         refuse(name, "a non-empty array of numbers", values)
-    good = np.isfinite(array) & (array >= least) & (array > above) & (array <= most)
-    if not good.all():
+    low, high = array.min(), array.max()  # NaN where there is one
+    if not (-inf < low and high < inf and low >= least and low > above and high <= most):
+        good = np.isfinite(array) & (array >= least) & (array > above) & (array <= most)
         limits = ((">=", least, -inf), (">", above, -inf), ("<=", most, inf))
         allowed = " and ".join(["finite", *(f"{sign} {limit:g}" for sign, limit, none in limits if limit != none)])
         raise ValueError(f"{name} must be {allowed}, got {array[~good].flat[0]}")

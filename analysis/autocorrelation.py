@@ -11,6 +11,7 @@ from scipy import fft
 
 from .arguments import LARGEST, as_choice, as_numbers
 from .notices import warn
+from .samples import pairwise_sum, pieces
 
 Array = NDArray[np.float64]
 
@@ -177,7 +178,7 @@ def autocovariance(chains: Array, n_lags: int | None = None) -> Array:
     segment = 1 << (n_lags - 1).bit_length()
     n_segments = -(-n_draws // segment)
     first = chains[0, 0]  # a constant series becomes exactly zero
-    mean = np.mean(chains - first)
+    mean = _sum(chains, lambda values: values - first) / chains.size
     together, at_once = max(1, IN_CACHE // (n_segments * segment)), max(1, IN_CACHE // segment)
     sign = 1.0 - 2.0 * (np.arange(segment + 1) % 2)  # a shift by half the length of the transform
     power = np.zeros(segment + 1, dtype=np.complex128)
@@ -221,12 +222,21 @@ def _windowed(chains: Array, closes: Callable[[Array, int], NDArray[np.bool_]]) 
         n_lags *= MORE_LAGS
 
 
+def _sum(chains: Array, of: Callable[[Array], Array]) -> float:
+    """Sum of a function of all values, (values,) -> (values,), without an array of them all."""
+    values = chains.reshape(-1)
+    return pairwise_sum(lambda start, stop: of(values[start:stop]), 0, values.size)
+
+
 def _blocked_time(chains: Array) -> float:
     """First guess of tau: length of a block x variance of the means of blocks / variance of the draws."""
-    length = max(1, chains.shape[1] // 64)
-    blocks = chains[:, : chains.shape[1] // length * length].reshape(len(chains), -1, length)
-    variance = float(chains.var())
-    return length * float(blocks.mean(axis=2).var()) / variance if variance > 0.0 else 1.0
+    n_draws = chains.shape[1]
+    length = max(1, n_draws // 64)
+    whole = n_draws // length * length
+    blocks = [chains[rows, :whole].reshape(-1, whole // length, length).mean(axis=2) for rows in pieces(*chains.shape)]
+    mean = _sum(chains, lambda values: values) / chains.size
+    variance = _sum(chains, lambda values: (values - mean) ** 2) / chains.size
+    return length * float(np.concatenate(blocks).var()) / variance if variance > 0.0 else 1.0
 
 
 def _sokal_window(tau: Array, n: int) -> NDArray[np.bool_]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
@@ -39,20 +42,48 @@ def r_hat(series: ArrayLike) -> float:
     >>> r_hat(noise) < 1.01, r_hat(noise + np.arange(4)[:, np.newaxis]) > 1.01
     (True, True)
     """
-    chains = np.atleast_2d(as_numbers("series", series, -LARGEST, most=LARGEST))
+    chains: Any = series  # an array is read chain by chain, and twice, so that one copy of it is in memory
+    if len(getattr(series, "shape", ())) != 2 or isinstance(series, np.ma.MaskedArray):
+        chains = np.atleast_2d(as_numbers("series", series, -LARGEST, most=LARGEST))
     if chains.ndim != 2 or chains.shape[1] < 4:
         raise ValueError(f"series must be (chain, draw) with at least 4 draws, got shape {chains.shape}")
-    half = chains.shape[1] // 2
-    halves = np.concatenate([chains[:, :half], chains[:, -half:]])
-    return max(_r_hat(halves), _r_hat(np.abs(halves - np.median(halves))))
+    halves = _Halves(chains)
+    ranked, median = _r_hat(halves, lambda values: values)
+    return max(ranked, _r_hat(halves, lambda values: np.abs(values - median))[0])
 
 
-def _r_hat(chains: Array) -> float:
-    from scipy.stats import rankdata
+class _Halves:
+    """The halves of chains, first all first ones; each is read when it is asked for, the middle draw never."""
 
-    scores = ndtri((rankdata(chains).reshape(chains.shape) - 0.375) / (chains.size + 0.25))
-    n_draws = chains.shape[1]
-    within, between = scores.var(axis=1, ddof=1).mean(), scores.mean(axis=1).var(ddof=1)
+    def __init__(self, chains: Any) -> None:
+        self.chains, (self.n_chains, self.n_draws) = chains, np.shape(chains)
+        self.shape = (2 * self.n_chains, self.n_draws // 2)
+
+    def __iter__(self) -> Iterator[Array]:
+        for number in range(self.shape[0]):
+            chain = as_numbers("series", self.chains[number % self.n_chains], -LARGEST, most=LARGEST)
+            yield chain[: self.shape[1]] if number < self.n_chains else chain[-self.shape[1] :]
+
+
+def _r_hat(halves: _Halves, of: Callable[[Array], Array]) -> tuple[float, float]:
+    """R-hat of a function of the values, and their median."""
+    n_draws, means, variances = halves.shape[1], [], []
+    ordered = np.empty(halves.shape)
+    for row, half in zip(ordered, halves, strict=True):
+        row[:] = of(half)
+    ordered = ordered.reshape(-1)
+    ordered.sort()
+    for half in halves:
+        values, place = np.unique(of(half), return_inverse=True)
+        rank = (np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right") + 1) / 2
+        scores = ndtri((rank - 0.375) / (ordered.size + 0.25))[place]
+        means.append(scores.mean())
+        variances.append(scores.var(ddof=1))
+    median = float(np.mean(ordered[(ordered.size - 1) // 2 : ordered.size // 2 + 1]))
+    return _ratio(np.mean(variances), np.var(means, ddof=1), n_draws), median
+
+
+def _ratio(within: Any, between: Any, n_draws: int) -> float:
     if between == 0.0:
         return 1.0
     return float(np.sqrt((n_draws - 1) / n_draws + between / within)) if within > 0.0 else np.inf

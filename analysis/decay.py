@@ -9,6 +9,7 @@ import xarray as xr
 
 from .arguments import as_integer, as_numbers, as_table, refuse
 from .resampling import Array, jackknife_error, leave_one_out
+from .samples import pieces
 
 SIGNIFICANT = 4.0  # errors by which C(r) must exceed zero
 FEWEST_DISTANCES = 3
@@ -50,24 +51,34 @@ def slice_correlations(spins: xr.DataArray, shape: tuple[int, ...]) -> xr.Datase
     if not isinstance(shape, tuple | list) or not shape:
         refuse("shape", "the lengths of the axes, such as (L, L)", shape)
     shape = tuple(as_integer("shape", length, 1) for length in shape)
-    as_numbers("spins", spins)
+    if spins.size == 0:
+        refuse("spins", "a non-empty array of numbers", spins)
     if prod(shape) != spins.sizes["site"]:
         raise ValueError(f"shape must have {spins.sizes['site']} sites, got {shape}")
     kept = [dim for dim in spins.dims if dim != "site"]
-    values = spins.transpose(*kept, "site").values.astype(np.float64)
-    lattice = values.reshape(*values.shape[:-1], *shape)
-    length, n_axes = shape[0], len(shape)
+    leading = tuple(spins.sizes[dim] for dim in kept)
+    half = np.empty((*leading, shape[0] // 2 + 1))
+    for *outer, n_rows in [(*index, leading[-1]) for index in np.ndindex(leading[:-1])] if kept else [(1,)]:
+        for rows in pieces(n_rows, prod(shape)):
+            index = (*outer, rows) if kept else ()
+            part = spins.variable.isel(dict(zip(kept, index))).transpose(..., "site")
+            half[index] = _correlate(as_numbers("spins", part.values), shape)
+    words = {"long_name": "correlation of a site with a slice", "units": "1", "formula": "sum over the slice of s_0 s"}
+    distance = ("distance", np.arange(half.shape[-1]), {"long_name": "distance along the axis", "units": "bonds"})
+    coords = {dim: spins.coords[dim] for dim in kept if dim in spins.coords}
+    return xr.Dataset({"correlation": ((*kept, "distance"), half, words)}, coords | {"distance": distance})
+
+
+def _correlate(spins: Array, shape: tuple[int, ...]) -> Array:
+    """Correlations with slices at the distances 0 .. L/2 of some configurations, (..., site) -> (..., distance)."""
+    lattice, length, n_axes = spins.reshape(*spins.shape[:-1], *shape), shape[0], len(shape)
     axes = [axis for axis in range(n_axes) if shape[axis] == length]
-    total = np.zeros((*values.shape[:-1], length))
+    total = np.zeros((*spins.shape[:-1], length))
     for axis in axes:
         across = tuple(axis_ - n_axes for axis_ in range(n_axes) if axis_ != axis)
         power = np.abs(np.fft.fft(lattice.sum(axis=across), axis=-1)) ** 2
-        total += np.fft.ifft(power, axis=-1).real / values.shape[-1]
-    half = total[..., : length // 2 + 1] / len(axes)
-    words = {"long_name": "correlation of a site with a slice", "units": "1", "formula": "sum over the slice of s_0 s"}
-    distance = ("distance", np.arange(length // 2 + 1), {"long_name": "distance along the axis", "units": "bonds"})
-    coords = {dim: spins.coords[dim] for dim in kept if dim in spins.coords}
-    return xr.Dataset({"correlation": ((*kept, "distance"), half, words)}, coords | {"distance": distance})
+        total += np.fft.ifft(power, axis=-1).real / spins.shape[-1]
+    return np.asarray(total[..., : length // 2 + 1] / len(axes))
 
 
 def decay_length(table: xr.Dataset, window: tuple[int, int] | None = None, period: int | None = None) -> xr.Dataset:

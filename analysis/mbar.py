@@ -93,55 +93,6 @@ class Solution:
     overlap: float
 
 
-def pool_samples(
-    beta: Array,
-    energy: Array,
-    observables: dict[str, Array],
-    inefficiency: Array,
-    counts: Index,
-    label: Array | None = None,
-) -> Pool:
-    """Pool the samples of one system.
-
-    Parameters
-    ----------
-    beta
-        (state,)
-    energy
-        (state, chain, draw) total energies.
-    observables
-        (state, chain, draw) each.
-    inefficiency
-        (state,) integrated autocorrelation time of the energy: a sample counts 1 / inefficiency.
-    counts
-        (block,) draws in each block of the flattened (chain, draw); one block for no replicas.
-    label
-        (state, chain, draw) property that keeps points of equal energy apart.
-    """
-    n_states, n_blocks = len(beta), len(counts)
-    weight = np.repeat(1.0 / inefficiency, counts.sum())
-    block = np.tile(np.repeat(np.arange(n_blocks), counts), n_states)
-    levels, point = np.unique(energy, return_inverse=True)
-    labels, kind = np.unique(np.zeros(1) if label is None else label, return_inverse=True)
-    key, point = np.unique(point.ravel() * len(labels) + kind.ravel(), return_inverse=True)
-    cells, cell = np.unique(point * n_blocks + block, return_inverse=True)
-    series = {"weight": np.ones_like(energy)} | observables
-    draws = np.concatenate([[counts.sum()], counts.sum() - counts])[: 1 if n_blocks == 1 else None]
-    offset = float(energy.mean())
-    flat = energy.reshape(n_states, -1) - offset
-    return Pool(
-        beta=beta,
-        energy=levels[key // len(labels)] - offset,
-        offset=offset,
-        label=np.asarray(labels[key % len(labels)], dtype=np.float64),
-        sizes=draws[:, np.newaxis] / inefficiency,
-        guess=_integrate(beta, flat.mean(axis=1), flat.var(axis=1)),
-        cell_point=cells // n_blocks,
-        cell_block=cells % n_blocks,
-        sums={name: np.asarray(np.bincount(cell, weight * values.ravel()), float) for name, values in series.items()},
-    )
-
-
 def solve(pool: Pool) -> Solution:
     """Free energies that satisfy sum_n W_kn = 1 with W_kn = exp(f_k - beta_k E_n) / sum_l N_l exp(f_l - beta_l E_n).
 
@@ -189,7 +140,7 @@ def relative_denominators(pool: Pool, solution: Solution, chunk: slice) -> Array
     return growth @ _responsibilities(pool, solution.free_energy[0], chunk)[0]
 
 
-def _integrate(beta: Array, mean: Array, variance: Array) -> Array:
+def integrate(beta: Array, mean: Array, variance: Array) -> Array:
     """-ln Z by the trapezoidal rule on <E>, corrected by its slope -var(E): (state,)."""
     order = np.argsort(beta, kind="stable")
     step, level, spread = np.diff(beta[order]), mean[order], variance[order]

@@ -10,10 +10,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from .arguments import LARGEST, as_integer, refuse
+from .arguments import as_integer, refuse
 from .moments import Series, autocorrelation_times, block_moments, leave_one_block_out, leave_one_realisation_out
 from .notices import warn
 from .resampling import Array, block_counts, block_starts
+from .samples import Samples
 
 Data = xr.Dataset | Sequence[xr.Dataset]
 
@@ -191,7 +192,7 @@ def jackknifed(data: xr.Dataset, blocks: Blocks) -> Measurement:
 
 
 def series_of(data: xr.Dataset) -> Series:
-    """The observables the data has, each as an array (disorder, beta, chain or pair, draw).
+    """The observables the data has, each (disorder, beta, chain or pair, draw), read when used.
 
     Raises
     ------
@@ -203,19 +204,17 @@ def series_of(data: xr.Dataset) -> Series:
     names = [name for name in CHAIN_OBSERVABLES + PAIR_OBSERVABLES if name in data]
     if not {"energy", "magnetization"} & set(names):
         raise ValueError(f"data must hold energy or magnetization, got {sorted(map(str, data.data_vars))}")
-    if "disorder" not in data.dims:
-        data = data.expand_dims("disorder")
-    series = {}
-    for name in names:
-        values = (
-            data[name].transpose("disorder", "beta", "pair" if name in PAIR_OBSERVABLES else "chain", "draw").values
-        )
-        if values.dtype.kind not in "biuf" or values.size == 0:
-            raise ValueError(f"{name} must be real numbers and not empty, got {values.dtype} of shape {values.shape}")
-        if not (np.abs(values) <= LARGEST).all():
-            raise ValueError(f"{name} must be finite and at most {LARGEST:g} in size, got NaN, infinity or more")
-        series[name] = values
-    return series
+    return {name: Samples(name, _variable(data, name)) for name in names}
+
+
+def _variable(data: xr.Dataset, name: str) -> xr.Variable:
+    """A variable with every dimension of a series; ValueError where one is missing."""
+    unit = "pair" if name in PAIR_OBSERVABLES else "chain"
+    variable = data[name].variable
+    wanted = {dim for dim in ("disorder", "beta", unit, "draw") if dim in data.dims}
+    if set(variable.dims) != wanted:
+        raise ValueError(f"{name} must have the dimensions {sorted(wanted)}, got {list(variable.dims)}")
+    return variable
 
 
 def check_runs(data: Data) -> list[xr.Dataset]:

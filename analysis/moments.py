@@ -1,17 +1,17 @@
-"""Raw moments and autocorrelation times of plain arrays (disorder, beta, chain or pair of chains, draw)."""
+"""Raw moments and autocorrelation times of series (disorder, beta, chain or pair of chains, draw)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .autocorrelation import integrated_autocorrelation_time
 from .resampling import Array, block_means, bootstrap_means, leave_one_out, mean_of_blocks
+from .samples import Samples, pieces
 
-Series = dict[str, NDArray[Any]]
+Series = dict[str, Samples]
 
 LINEAR = ("structure_factor", "link_overlap", "overlap_k")
 MIXED = ("m2", "m4")
@@ -25,10 +25,10 @@ def autocorrelation_times(series: Series) -> dict[str, Array]:
     return times | {f"{name}_abs": _times(series[name], absolute=True) for name in signed}
 
 
-def _times(values: NDArray[Any], absolute: bool = False) -> Array:
-    planes = (values[index] for index in np.ndindex(values.shape[:2]))
-    times = [integrated_autocorrelation_time(np.abs(plane) if absolute else plane) for plane in planes]
-    return np.reshape(times, values.shape[:2])
+def _times(values: Samples, absolute: bool = False) -> Array:
+    shape = values.shape[:2]
+    times = [integrated_autocorrelation_time(values.plane(i, b, absolute)) for i, b in np.ndindex(shape)]
+    return np.reshape(times, shape)
 
 
 def powers(observables: dict[str, Array]) -> dict[str, Array]:
@@ -48,19 +48,31 @@ def powers(observables: dict[str, Array]) -> dict[str, Array]:
 
 
 def block_moments(series: Series, starts: NDArray[np.intp]) -> dict[str, Array]:
-    """Means of the powers over blocks: (disorder, beta, block) each, one (chain, draw) plane at a time.
+    """Means of the powers over blocks: (disorder, beta, block) each, some chains of a (chain, draw) plane at a time.
 
     Where there are overlaps, a block holds both chains of a pair: block b is the same draws in every moment.
     """
     shape = next(iter(series.values())).shape[:2]
-    n_units = min(values.shape[2] for values in series.values())
-    rows: list[dict[str, Array]] = []
-    for index in np.ndindex(shape):
-        plane: dict[str, Array] = {
-            name: values[index].astype(np.float64, copy=False) for name, values in series.items()
-        }
-        rows.append({name: block_means(_by_unit(power, n_units), starts) for name, power in powers(plane).items()})
+    rows = [_plane_moments(series, i, b, starts) for i, b in np.ndindex(shape)]
     return {name: np.reshape([row[name] for row in rows], (*shape, -1)) for name in rows[0]}
+
+
+def _plane_moments(series: Series, disorder: int, beta: int, starts: NDArray[np.intp]) -> dict[str, Array]:
+    """The means of one realisation at one beta: (block,) each."""
+    n_units, n_draws = min(values.shape[2] for values in series.values()), next(iter(series.values())).shape[3]
+    references: dict[str, float] = {}
+    means: dict[str, list[Array]] = {}
+    for units in pieces(n_units, n_draws):
+        chains = {name: values.shape[2] // n_units for name, values in series.items()}
+        plane = {
+            name: values.rows(disorder, beta, slice(units.start * chains[name], units.stop * chains[name]))
+            for name, values in series.items()
+        }
+        for name, power in powers(plane).items():
+            values = _by_unit(power, units.stop - units.start)
+            reference = references.setdefault(name, values[0, 0])
+            means.setdefault(name, []).append(block_means(values, starts, reference))
+    return {name: np.concatenate(parts) for name, parts in means.items()}
 
 
 def _by_unit(power: Array, n_units: int) -> Array:

@@ -224,9 +224,11 @@ def _tau(run: xr.Dataset, beta: float, observable: str) -> tuple[float, float]:
             f"size {_sites(run)} has no beta within 2 % of {beta:g}, the nearest is {found:g}: sample there"
         )
     name = "energy" if observable == "energy" else "magnetization"
-    values = series_of(run.isel(beta=[nearest]))[name][0, 0]  # (chain, draw)
-    power = {"energy": values, "magnetization_abs": np.abs(values), "magnetization_squared": values**2}[observable]
-    time = autocorrelation_time(power)
+    series = series_of(run[[name]].isel(beta=[nearest]))[name]
+    values = series.plane(0, 0, absolute=observable != "energy")  # (chain, draw)
+    if observable == "magnetization_squared":
+        values *= values
+    time = autocorrelation_time(values)
     thin = float(run.attrs.get("thin", 1))
     return time.tau * thin, time.tau_error * thin
 

@@ -46,12 +46,15 @@ def block_counts(n_chains: int, n_draws: int, starts: NDArray[np.intp]) -> NDArr
     return np.tile(np.diff(starts, append=n_draws), n_chains)
 
 
-def block_means(series: Array, starts: NDArray[np.intp]) -> Array:
-    """Mean of each block of (chain, draw) data: (n_chains * len(starts),); exact for a constant series."""
+def block_means(series: Array, starts: NDArray[np.intp], reference: float | None = None) -> Array:
+    """Mean of each block of (chain, draw) data: (n_chains * len(starts),); exact for a constant series.
+
+    Sums are taken of what the series exceeds the reference by, by default its first value.
+    """
     n_chains, n_draws = series.shape
-    first = series[0, 0]
+    first = series[0, 0] if reference is None else reference
     sums = np.add.reduceat(series - first, starts, axis=1)  # (chain, draw) -> (chain, block)
-    return first + sums.ravel() / block_counts(n_chains, n_draws, starts)
+    return np.asarray(first + sums.ravel() / block_counts(n_chains, n_draws, starts))
 
 
 def mean_of_blocks(means: Array, counts: NDArray[np.intp]) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -11,10 +12,11 @@ from numpy.typing import ArrayLike
 from threadpoolctl import threadpool_limits
 
 from .arguments import as_number, as_numbers
-from .mbar import Pool, Solution, pool_samples, relative_denominators, solve
+from .mbar import Pool, Solution, relative_denominators, solve
 from .measurement import PAIR_OBSERVABLES, Data, Measurement, join_sizes, measure, series_of, split_sizes
 from .moments import Series, covariances_with_energy, powers
 from .notices import warn
+from .pooling import Draws, pool_samples
 from .resampling import Array, block_counts, block_starts, jackknife_error, leave_one_out
 from .thermodynamics import QUANTITIES, evaluate
 
@@ -95,15 +97,15 @@ def reweight(data: Data, betas: ArrayLike, log_states: float = np.log(2.0)) -> x
     return join_sizes(tables, data)
 
 
-def measure_chains(data: Data) -> list[tuple[Measurement, Series]]:
+def measure_chains(data: Data) -> Iterator[tuple[Measurement, Series]]:
     """Measurement and series of every size, without the overlaps of pairs of chains, which have no one energy."""
     sizes = [size.drop_vars(PAIR_OBSERVABLES, errors="ignore") for size in split_sizes(data)]
     if any("energy" not in size for size in sizes):
         raise ValueError("reweighting needs the variable energy: sample it")
-    return list(zip(measure(sizes if len(sizes) > 1 else sizes[0]), map(series_of, sizes)))
+    return zip(measure(sizes if len(sizes) > 1 else sizes[0]), map(series_of, sizes))
 
 
-def pool_run(run: Measurement, series: Series, realisation: int, label: Array | None = None) -> Pool:
+def pool_run(run: Measurement, series: Series, realisation: int, by_size: bool = False) -> Pool:
     """Samples of one realisation; leave-one-block-out rows if it is the only one.
 
     Parameters
@@ -111,20 +113,30 @@ def pool_run(run: Measurement, series: Series, realisation: int, label: Array | 
     run
         Measurement of the same data: n_sites, tau.
     series
-        (disorder, beta, chain, draw) each.
+        Of the same data.
     realisation
         Index into the disorder.
-    label
-        (beta, chain, draw) property that keeps points of equal energy apart.
+    by_size
+        Keep points of equal energy and different total |M| apart; nothing but energies is summed.
     """
-    observables = powers({name: values[realisation].astype(np.float64) for name, values in series.items()})
-    n_realisations, _, n_chains, n_draws = series["energy"].shape
+    n_realisations, n_states, n_chains, n_draws = series["energy"].shape
+    summed = ["energy"] if by_size else list(series)
+
+    def energy(state: int, chains: slice) -> Array:
+        return run.n_sites * series["energy"].rows(realisation, state, chains)
+
+    def observables(state: int, chains: slice) -> dict[str, Array]:
+        return powers({name: series[name].rows(realisation, state, chains) for name in summed})
+
+    def size(state: int, chains: slice) -> Array:
+        return np.abs(run.n_sites * series["magnetization"].rows(realisation, state, chains))
+
     slowest = max(times.max() for name, times in run.tau.items() if name != "magnetization")
     counts = np.array([n_chains * n_draws])
     if n_realisations == 1:
         counts = block_counts(n_chains, n_draws, block_starts(n_chains, n_draws, slowest))
-    total = run.n_sites * observables["energy"]
-    return pool_samples(run.beta, total, observables, run.tau["energy"], counts, label)
+    draws = Draws((n_states, n_chains, n_draws), energy, observables, size if by_size else None)
+    return pool_samples(run.beta, draws, run.tau["energy"], counts)
 
 
 def _reweight_size(run: Measurement, series: Series, targets: Array, log_states: float) -> xr.Dataset:
@@ -132,7 +144,7 @@ def _reweight_size(run: Measurement, series: Series, targets: Array, log_states:
     anchors = np.array([0.0, run.beta[np.argmin(np.abs(run.beta))]])
     everything = np.concatenate([targets, anchors])
     thermal, samples, solutions = [], [], []
-    for realisation in range(len(series["energy"])):
+    for realisation in range(series["energy"].shape[0]):
         pool = pool_run(run, series, realisation)
         solution = solve(pool)
         moments, n_effective = averages(pool, solution, everything)

@@ -109,10 +109,8 @@ def _zeros_of_sizes(data: Data, count: int, find: Any) -> xr.Dataset:
     as_integer("count", count, 1)
     tables = []
     for run, series in measure_chains(data):
-        if len(series["energy"]) > 1:
-            raise ValueError(
-                f"zeros belong to one realisation of the disorder, got {len(series['energy'])}: select one"
-            )
+        if (n := series["energy"].shape[0]) > 1:
+            raise ValueError(f"zeros belong to one realisation of the disorder, got {n}: select one")
         with threadpool_limits(limits=1, user_api="blas"), np.errstate(divide="ignore", invalid="ignore"):
             table = find(run, series)
         tables.append(table.assign_coords(n_sites=run.n_sites, **({} if run.label is None else {"L": run.label})))
@@ -228,8 +226,7 @@ def _clearance(run: Measurement, pool: Pool, solution: Solution, root: complex) 
 def _lee_yang(run: Measurement, series: Series, targets: Array, count: int) -> xr.Dataset:
     if "magnetization" not in series:
         raise ValueError("Lee-Yang zeros need the variable magnetization: sample it")
-    size = np.abs(run.n_sites * series["magnetization"][0].astype(np.float64))
-    pool = pool_run(run, {"energy": series["energy"]}, 0, label=size)
+    pool = pool_run(run, series, 0, by_size=True)
     solution = solve(pool)
     n_effective = averages(pool, solution, targets)[1]
     rows = np.full((len(pool.sizes), len(targets), count), np.nan)

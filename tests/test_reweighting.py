@@ -12,6 +12,7 @@ from test_coverage import check_coverage
 import analysis
 import ising
 from analysis import mbar
+from analysis.pooling import Draws, pool_samples
 from analysis.reweighting import averages, measure_chains, pool_run
 from ising.exact import kaufman
 
@@ -25,10 +26,16 @@ def z(table, name, reference):
 # The equations
 
 
+def as_draws(energy, observables):
+    return Draws(
+        energy.shape, lambda k, rows: energy[k, rows], lambda k, rows: {n: v[k, rows] for n, v in observables.items()}
+    )
+
+
 def test_free_energies_agree_with_pymbar():
     beta = np.linspace(1, 3, 5)
     energy = (np.random.default_rng(2).gamma(25, 1, size=(5, 400)) / beta[:, np.newaxis])[:, np.newaxis]
-    pool = mbar.pool_samples(beta, energy, {}, np.ones(5), np.array([400]))
+    pool = pool_samples(beta, as_draws(energy, {}), np.ones(5), np.array([400]))
     solution = mbar.solve(pool)
     f = solution.free_energy[0] + beta * pool.offset
     np.testing.assert_allclose(f - f[0], PYMBAR["free_energy"], rtol=0, atol=1e-8)
@@ -54,11 +61,11 @@ def test_every_replica_is_the_whole_pipeline():
     pool = pool_run(run, series, 0)
     n_blocks = len(pool.sizes) - 1
     rows, _ = averages(pool, mbar.solve(pool), np.array([0.41]))
-    flat = series["energy"][0].reshape(2, n_blocks, -1)
+    flat = np.stack([series["energy"].plane(0, k) for k in range(2)]).reshape(2, n_blocks, -1)
     for left_out in (0, 5, n_blocks - 1):
         energy = 64 * np.delete(flat, left_out, axis=1).reshape(2, 1, -1)
         observables = {"energy": energy / 64, "energy_squared": (energy / 64) ** 2}
-        alone = mbar.pool_samples(run.beta, energy, observables, run.tau["energy"], np.array([energy.shape[2]]))
+        alone = pool_samples(run.beta, as_draws(energy, observables), run.tau["energy"], np.array([energy.shape[2]]))
         expected, _ = averages(alone, mbar.solve(alone), np.array([0.41]))
         for name in ("energy", "energy_variance"):
             assert abs(rows[name][1 + left_out, 0] - expected[name][0, 0]) < 1e-8
