@@ -40,6 +40,7 @@ def sample(
     *,
     isoenergetic: int = 0,
     lanes: str = "chains",
+    client: Any = None,
 ) -> xr.Dataset:
     """Monte Carlo averages of an Ising model at one or more inverse temperatures.
 
@@ -90,6 +91,9 @@ def sample(
     lanes
         ``"disorder"`` puts 64 realisations of `edwards_anderson(..., disorder=k)` into a word instead of 64 chains of
         one: the fast way to average over disorder with a few chains each.
+    client
+        A `distributed.Client` (extra `dask`): its workers carry the work units to the same bits, `threads` does not
+        count. Workers may come and go; one that dies loses some seconds of work, which are done again.
 
     Returns
     -------
@@ -116,6 +120,10 @@ def sample(
     plan = make_plan(
         model, beta, schedule, update, chains, seed, exchange, observables, configurations, initial, isoenergetic, lanes
     )
+    if client is not None:
+        from .cluster import run_on_cluster
+
+        return run_on_cluster(plan, client, progress, store)
     if store is not None:
         from .store.sampling import run_in_store
 

@@ -88,7 +88,7 @@ def sample_sizes(
     if options.get("chains") is None:
         options["chains"] = min(_default_chains_of(model, options) for model in models.values())
 
-    threads = options.pop("threads", None)
+    threads, client = options.pop("threads", None), options.pop("client", None)
     plans = {}
     for L, model in models.items():
         b = beta[L] if isinstance(beta, Mapping) else beta
@@ -97,8 +97,13 @@ def sample_sizes(
     if store is not None:
         from .store.sizes import run_in_stores
 
-        return run_in_stores(plans, store, not by_size, progress, threads)
-    parts = {L: run_in_memory(plan, progress, threads).assign_coords(L=L) for L, plan in plans.items()}
+        return run_in_stores(plans, store, not by_size, progress, threads, client)
+    if client is not None:
+        from .cluster import run_on_cluster
+
+        parts = {L: run_on_cluster(plan, client, progress).assign_coords(L=L) for L, plan in plans.items()}
+    else:
+        parts = {L: run_in_memory(plan, progress, threads).assign_coords(L=L) for L, plan in plans.items()}
     return list(parts.values()) if by_size else join(parts)
 
 

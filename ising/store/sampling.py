@@ -200,10 +200,12 @@ _plans: dict[str, Plan] = {}
 
 
 def _plan_here(key: str, settings: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], draws: int) -> Plan:
-    if key not in _plans:
+    plan = _plans.get(key)  # threads of a worker may come here together
+    if plan is None:
+        plan = plan_of(settings, arrays, draws)
         _plans.clear()
-        _plans[key] = plan_of(settings, arrays, draws)
-    return _plans[key]
+        _plans[key] = plan
+    return plan
 
 
 def _segment(unit: int, run: UnitRun, start: int) -> Segment:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def run_in_stores(
-    plans: Mapping[Any, Plan], folder: str | Path, joined: bool, progress: bool, threads: int | None
+    plans: Mapping[Any, Plan], folder: str | Path, joined: bool, progress: bool, threads: int | None, client: Any = None
 ) -> Any:
     """All sizes one after the other, each in a store of its own; what `sample_sizes` returns.
 
@@ -34,7 +34,12 @@ def run_in_stores(
         for number, plan in enumerate(plans.values()):
             open_store(plan, folder_of_size(folder, number)).close()
         for number, plan in enumerate(plans.values()):
-            run_in_store(plan, folder_of_size(folder, number), progress, threads).close()
+            if client is None:
+                run_in_store(plan, folder_of_size(folder, number), progress, threads).close()
+            else:
+                from ..cluster import run_on_cluster
+
+                run_on_cluster(plan, client, progress, folder_of_size(folder, number)).close()
     return open_sizes(folder)
 
 
