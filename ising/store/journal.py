@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,10 @@ class Part:
 
     file: Entry
     units: Mapping[int, tuple[int, int]]
+
+    def shape(self, manifest: Manifest) -> Callable[[int, str], tuple[int, ...]]:
+        """Of a unit and a variable: the shape of what the part holds of it."""
+        return lambda unit, name: manifest.part_shape(name, unit, *self.units[unit])
 
 
 @dataclass

@@ -140,16 +140,15 @@ def pieces(store: Store) -> Iterator[Piece]:
     if journal.merged:
         yield from _earlier(merged_file(store.folder, journal), manifest)
     for part in journal.parts:
-        try:
-            data = read_checked(store.folder, part.file)
-        except FileNotFoundError:
-            raise damaged(store.folder / part.file["file"], "it is missing") from None
-        for unit, (start, stop) in part.units.items():
-            for name, one in manifest.variables.items():
-                index = manifest.index(name, unit, start, stop)
-                shape = manifest.part_shape(name, unit, start, stop)
-                if one.every and 0 not in shape:
-                    yield name, index, read_part(data, unit, name, shape, one.dtype)
+        wanted = [
+            (unit, name)
+            for unit, steps in part.units.items()
+            for name, one in manifest.variables.items()
+            if one.every and 0 not in manifest.part_shape(name, unit, *steps)
+        ]
+        arrays = read_part(store.part(part), wanted, part.shape(manifest), manifest)
+        for (unit, name), array in zip(wanted, arrays, strict=True):
+            yield name, manifest.index(name, unit, *part.units[unit]), array
 
 
 def _earlier(path: Path, manifest: Manifest) -> Iterator[Piece]:

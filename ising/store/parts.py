@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -31,23 +31,43 @@ def pack_part(units: Mapping[int, Arrays], manifest: Manifest) -> bytes:
         return bytes(file.id.get_file_image())
 
 
-def read_part(data: bytes, unit: int, name: str, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
-    """One array of a part, once it is what the manifest says.
+def read_part(
+    data: bytes, wanted: Iterable[tuple[int, str]], shape: Callable[[int, str], tuple[int, ...]], manifest: Manifest
+) -> Iterator[NDArray[Any]]:
+    """Arrays of a part, each as it lies in the bytes, once it is what the manifest says.
+
+    Parameters
+    ----------
+    data
+        Of `pack_part`.
+    wanted
+        Units and names.
+    shape
+        What the shape of an array must be.
+    manifest
+        The run.
 
     Raises
     ------
     StoreError
-        It is not there, or of another shape or dtype, or larger than the file.
+        One is not there, or of another shape or dtype, or not within the file.
     """
     import h5py
 
     try:
         with h5py.File(io.BytesIO(data), "r") as file:
-            dataset = file[str(unit)][name]
-            if not isinstance(dataset, h5py.Dataset) or dataset.shape != shape or dataset.dtype.str != dtype:
-                raise KeyError(f"{name} of unit {unit} is not {dtype} of shape {shape}")
-            if math.prod(shape) * np.dtype(dtype).itemsize > len(data) or dataset.external or dataset.is_virtual:
-                raise KeyError(f"{name} of unit {unit} is larger than the file")
-            return np.asarray(dataset[()])
+            for unit, name in wanted:
+                yield _array(data, file[str(unit)][name], shape(unit, name), manifest.variables[name].dtype)
     except (KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
         raise StoreError(f"a part of the store is damaged ({error}); put back a copy, or run again") from None
+
+
+def _array(data: bytes, dataset: Any, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
+    import h5py
+
+    if not isinstance(dataset, h5py.Dataset) or dataset.shape != shape or dataset.dtype.str != dtype:
+        raise KeyError(f"{dataset.name} is not {dtype} of shape {shape}")
+    first = None if dataset.external or dataset.is_virtual or dataset.chunks else dataset.id.get_offset()
+    if first is None or first + math.prod(shape) * np.dtype(dtype).itemsize > len(data):
+        raise KeyError(f"{dataset.name} does not lie within the file")
+    return np.frombuffer(data, dtype, math.prod(shape), first).reshape(shape)

@@ -122,8 +122,8 @@ class GrowingArray(BackendArray):
                 here, there = overlap(manifest.index(name, unit, start, stop), box)
                 if all(piece.stop > piece.start for piece in here):
                     data = data or read_checked(self.folder, part.file)
-                    shape = manifest.part_shape(name, unit, start, stop)
-                    values[there] = read_part(data, unit, name, shape, self.dtype.str)[here]
+                    (array,) = read_part(data, [(unit, name)], part.shape(manifest), manifest)
+                    values[there] = array[here]
         if self.journal.merged:
             self._fill_from_merged(values, box)
 

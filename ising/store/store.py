@@ -18,7 +18,7 @@ from . import codec
 from .disk import SUFFIX, damaged, read_checked, remove, write_files
 from .errors import writing
 from .journal import NAME as JOURNAL
-from .journal import add_line, read_journal, rewrite
+from .journal import Part, add_line, read_journal, rewrite
 from .lock import NAME as LOCK
 from .lock import Lock
 from .manifest import NAME as MANIFEST
@@ -84,6 +84,7 @@ class Store:
         _check_ours(self.folder)
         self._lock, self._adding = Lock(self.folder), threading.Lock()
         self._latest: tuple[str, Any] = ("", {})
+        self._written: set[str] = set()
         try:
             self.manifest = self._open(manifest, frame)
             self.journal, self._end = read_journal(self.folder, self.manifest)
@@ -136,6 +137,13 @@ class Store:
         self._latest = wanted["sha256"], tree
         return tree[str(unit)]
 
+    def part(self, part: Part) -> bytes:
+        """The bytes of a part; those that this process wrote itself are not summed again."""
+        try:
+            return read_checked(self.folder, part.file, summed=part.file["sha256"] not in self._written)
+        except FileNotFoundError:
+            raise damaged(self.folder / part.file["file"], "it is missing") from None
+
     def commit(self, segments: Sequence[Segment]) -> None:
         """Put what units have done on the disk: all of it or, if this fails, nothing.
 
@@ -156,6 +164,7 @@ class Store:
             tree = codec.pack({str(one.unit): one.checkpoint for one in segments})
             contents.append((f"checkpoint-{serial:08d}.bin", tree))
             *part, checkpoint = write_files(self.folder, contents)
+            self._written |= {entry["sha256"] for entry in part}
             line = {"serial": serial, "part": part[0] if part else None, "checkpoint": checkpoint}
             line |= {"units": {str(one.unit): [one.start, one.stop] for one in segments}}
             self._end = add_line(self.folder, self._end, line)
