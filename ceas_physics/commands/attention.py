@@ -10,6 +10,7 @@ from typing import Any
 
 from ..folders import check_file, write_file
 from .options import add_command, bars, save
+from .terminal import say, show
 
 ONE_RUN = ("steps", "thermostat", "checkpoint", "store")  # options of `train` without --compare, and with it
 COMPARISON = ("quick", "conditions", "seeds", "tokens", "learning_rate", "processes")
@@ -20,12 +21,12 @@ def add(commands: Any) -> None:
     text = "Heads of a trained model: where 1/sqrt(d_k) lies relative to each head's critical point."
     _add_heads(add_command(commands, "heads", _heads, text, "ceas-heads"))
     text = "Train the character transformer to a NetCDF file with the heads' trace, or compare conditions of training."
-    _add_training(add_command(commands, "train", _train, text))
+    _add_training(add_command(commands, "train", _train, text, json=True))
     text = "Which beta a head learns to look up with: accuracy curves, n-ary search, bandit, redundancy (3 minutes)."
     sub = add_command(commands, "search", _search, text, "ceas-search")
     sub.add_argument("--quick", action="store_true", help="a 20-second version: fewer seeds and betas, short training")
     text = "Training cost and savings: claimed figures beside the same figures recomputed by formulas."
-    sub = add_command(commands, "cost", _cost, text, seed=False)
+    sub = add_command(commands, "cost", _cost, text, seed=False, json=True)
     sub.add_argument("--out", type=Path, help="NetCDF file of the tables")
 
 
@@ -64,7 +65,7 @@ def _heads(options: argparse.Namespace) -> None:
 
     sizes = {"passages": options.passages, "length": options.length, "seed": options.seed}
     settings = sizes | {"control": not options.no_control, "scaling": options.scaling}
-    print(report(options.model, options.out, options.text, bars(options), **settings))
+    show(report(options.model, options.out, options.text, bars(options), **settings))
     print(f"Tables and pictures: {options.out}")
 
 
@@ -122,15 +123,15 @@ def _compare_training(options: argparse.Namespace) -> None:
     except KeyboardInterrupt:
         print(f"ceas: interrupted; finished runs are in {folder}, the same command goes on from there", file=sys.stderr)
         sys.exit(130)
-    print(comparison.write(table, folder))
-    print(f"Tables, picture and runs: {folder}")
+    text = comparison.write(table, folder)
+    say(f"{text}\nTables, picture and runs: {folder}", {"folder": str(folder)}, options)
 
 
 def _search(options: argparse.Namespace) -> None:
     from ..search import report
 
     plan = report.QUICK if options.quick else report.Plan()
-    print(report.report(options.out, plan, options.seed, bars(options)))
+    show(report.report(options.out, plan, options.seed, bars(options)))
     print(f"Tables and pictures: {options.out}")
 
 
@@ -140,4 +141,4 @@ def _cost(options: argparse.Namespace) -> None:
     tables = cost_tables.tables()
     if options.out:
         write_file(tables, options.out)
-    print(cost_tables.markdown(tables), end="")
+    say(cost_tables.markdown(tables).rstrip(), tables.to_dict(), options)

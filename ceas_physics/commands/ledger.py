@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
 from ..folders import check_file, write_file
 from .options import add_command, bars
+from .terminal import colors, say
 
 SUFFIXES = (".nc", ".html", ".md")
 
 
 def add(commands: Any) -> None:
     """`claims`."""
-    text = "Every claim tested: our number, its error and a verdict. For example: ceas claims C1 C2 --out claims.html"
-    sub = add_command(commands, "claims", _claims, text)
+    text = "Every claim tested: our number, its error and a verdict."
+    sub = add_command(commands, "claims", _claims, text, json=True)
     sub.add_argument(
         "ids", nargs="*", metavar="ID", help="claims (A1) or rows of them (C2/GPT-3); all if none is named"
     )
     sub.add_argument("--full", action="store_true", help="also make the long results that are missing: about an hour")
     sub.add_argument("--results", type=Path, default=Path("ceas-results"), help="folder of long results")
     sub.add_argument("--out", type=Path, help="file: .nc (numbers), .html (page) or .md (table)")
-    sub.add_argument("--json", action="store_true", help="print JSON instead of the table")
 
 
 def _claims(options: argparse.Namespace) -> None:
@@ -39,7 +38,7 @@ def _claims(options: argparse.Namespace) -> None:
         data = run(options.ids or None, **settings)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"interrupted; what was finished is kept in {options.results}") from None
-    print(json.dumps(table.records(data), indent=1) if options.json else table.text(data, sys.stdout.isatty()))
+    say(table.text(data, colors()), table.records(data), options)
     if options.out:
         _write(data, options.out)
         print(f"{options.out}: {data.sizes['claim']} entries", file=sys.stderr)

@@ -8,12 +8,13 @@ from typing import Any
 
 from ..folders import check_file, write_between
 from .options import add_command, add_lattice, add_one_model, bars, model_of, save
+from .terminal import show
 
 
 def add(commands: Any) -> None:
     """`anneal`, `bench`."""
     text = "Lowest energies by a simulated analog machine, of an instance file or of a lattice, to a NetCDF file."
-    _add_annealing(add_command(commands, "anneal", _anneal, text, "anneal.nc"))
+    _add_annealing(add_command(commands, "anneal", _anneal, text, "anneal.nc", json=True))
     text = "Speed, memory and start-up on this machine; or, bench anneal, time to solution of annealers (an hour)."
     sub = add_command(commands, "bench", _bench, text)
     sub.add_argument("what", nargs="?", choices=("speed", "anneal"), default="speed", help="what is measured")
@@ -50,8 +51,8 @@ def _anneal(options: argparse.Namespace) -> None:
         model, options.device, options.schedule, options.replicas, options.seed, options.time_limit, options.target,
         bars(options), sweeps=options.sweeps, store=options.store,
     )  # fmt: skip
-    print(summary(model, result))
-    save(result, options)
+    best = float(result.best_energy.min())
+    save(result, options, summary(model, result), {"lowest_energy": best, "n_sites": model.lattice.n_sites})
 
 
 def _bench(options: argparse.Namespace) -> None:
@@ -61,7 +62,7 @@ def _bench(options: argparse.Namespace) -> None:
         _bench_annealers(options)
         return
     text = bench.run(seed=options.seed, progress=not options.quiet, with_peers=options.peers)
-    print(text)
+    show(text)
     if options.out:
         write_between(text, options.out, bench.MARKS)
 
@@ -70,5 +71,5 @@ def _bench_annealers(options: argparse.Namespace) -> None:
     from ..npu import bench_report
 
     folder = options.out or Path("ceas-bench-anneal")
-    print(bench_report.run(folder, options.quick, options.peers, options.gset, options.seed, bars(options)))
+    show(bench_report.run(folder, options.quick, options.peers, options.gset, options.seed, bars(options)))
     print(f"Table, pictures and dataset: {folder}")

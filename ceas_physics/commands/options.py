@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,16 +13,22 @@ import numpy as np
 
 from ..folders import write_file
 from ..provenance import stamp
+from .examples import EXAMPLES
+from .terminal import say
 
 MOST_BETAS = 100_000
 LATTICES = ("chain", "square", "triangular", "honeycomb", "cubic", "complete", "hyperbolic")
 
 
-class _DefaultsThatSaySomething(argparse.ArgumentDefaultsHelpFormatter):
-    """Adds the default to an option's help, unless it is None or False."""
+class _Help(argparse.ArgumentDefaultsHelpFormatter):
+    """Adds the default to an option's help, unless it is None or False, and leaves indented lines as they are."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
         return action.help if action.default is None or action.default is False else super()._get_help_string(action)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        lines = text.splitlines()
+        return "\n".join(line if line.startswith("  ") else textwrap.fill(line, width) for line in lines)
 
 
 def add_command(
@@ -31,16 +38,20 @@ def add_command(
     text: str,
     out: str | None = None,
     seed: bool = True,
+    json: bool = False,
 ) -> argparse.ArgumentParser:
-    """A command with the options that all have: `--seed`, `--quiet`, and `--out` if it has a default."""
+    """A command with its example and the options that most have: `--seed`, `--quiet`, `--out`, `--json`."""
+    example = "\n".join(["For example:", *(f"  {line}" for line in EXAMPLES[name])])
     sub: argparse.ArgumentParser = commands.add_parser(
-        name, help=text, description=text, formatter_class=_DefaultsThatSaySomething
+        name, help=text, description=text, epilog=example, formatter_class=_Help
     )
     if seed:
         sub.add_argument("--seed", type=int, default=0, help="root of all random numbers, 0 to 2^63 - 1")
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
     if out:
         sub.add_argument("--out", type=Path, default=Path(out), help="where the result goes; folders are made")
+    if json:
+        sub.add_argument("--json", action="store_true", help="print JSON, for another program")
     sub.set_defaults(command=run)
     return sub
 
@@ -97,7 +108,16 @@ def bars(options: argparse.Namespace) -> bool:
     return not options.quiet and sys.stderr.isatty()
 
 
-def save(data: Any, options: argparse.Namespace) -> None:
-    """Write the Dataset, stamped, to `--out` and say what it holds."""
+def save(data: Any, options: argparse.Namespace, text: str = "", record: dict[str, Any] | None = None) -> None:
+    """Write the Dataset, stamped, to `--out` and say what it holds, after a text or beside the values of a record."""
     write_file(stamp(data, options.seed), options.out)
-    print(f"{options.out}: {', '.join(f'{k} {v}' for k, v in data.sizes.items())}")
+    say_where(data, options.out, options, text, record)
+
+
+def say_where(
+    data: Any, place: Path, options: argparse.Namespace, text: str = "", record: dict[str, Any] | None = None
+) -> None:
+    """Where a result is and what it holds."""
+    sizes = {str(name): size for name, size in data.sizes.items()}
+    line = f"{place}: {', '.join(f'{name} {size}' for name, size in sizes.items())}"
+    say(f"{text}\n{line}" if text else line, {"file": str(place), "sizes": sizes, **(record or {})}, options)
