@@ -11,7 +11,7 @@ visible keys sit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from json import dumps
 from math import log, nan, sqrt
@@ -149,6 +149,13 @@ def compare(systems: Iterable[System], u_min: float = 0.06, nu: float = 1.0) -> 
     return table.assign_attrs(u_min=u_min, nu=nu, corridor=limits, versions=dumps(versions()))
 
 
+def groups(table: xr.Dataset) -> Iterator[tuple[str, xr.Dataset]]:
+    """The entries of each system and reading, with their name."""
+    labels = np.array([f"{s.item()}, {r.item()}" for s, r in zip(table.system, table.reading)])
+    for label in dict.fromkeys(labels.tolist()):
+        yield label.removesuffix(", head"), table.isel(entry=labels == label)
+
+
 @rules.checked(
     name=rules.text,
     models=rules.kind(Mapping, "{8: model}"),
@@ -212,7 +219,7 @@ def rem_systems(sizes: Iterable[int] = (16, 64, 256, 1024), rows: int = 2048, se
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(n,)))
         count = max(64, min(rows, 2**19 // n))
         scores = rng.standard_normal((16, count // 16, n))
-        entries.append(_head_entry("random energy model", str(n), scores))
+        entries.append(head_system("random energy model", str(n), scores))
     return entries
 
 
@@ -222,7 +229,7 @@ def head_systems(name: str, run: xr.Dataset, text: str | None = None, initial: b
     scores = head_scores(run, text, initial, sequences=MEASURED_SEQUENCES)
     beta = run["beta"].isel(step=0 if initial else -1)
     return [
-        _head_entry(
+        head_system(
             name, f"layer {layer} head {head}", scores[layer, head].values, float(beta[layer, head])
         )
         for layer in range(scores.sizes["layer"])
@@ -230,8 +237,11 @@ def head_systems(name: str, run: xr.Dataset, text: str | None = None, initial: b
     ]  # fmt: skip
 
 
-def _head_entry(name: str, size: str, scores: NDArray[np.float64], beta_in_use: float = nan) -> System:
-    """Entry of a head from scores (block, rows, keys); the error of beta_c is the jackknife over blocks."""
+def head_system(name: str, size: str, scores: NDArray[np.float64], beta_in_use: float = nan) -> System:
+    """Entry of one head from its scores (block, row, key), -inf where a key is hidden.
+
+    beta_c is the peak of C over all rows, its error the jackknife over blocks, such as sequences.
+    """
     together = scores.reshape(-1, scores.shape[-1])
     peak = attention.specific_heat_peak(together)
     blocks = len(scores)

@@ -3,79 +3,34 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable
 
 import numpy as np
 import xarray as xr
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgba
-from matplotlib.ticker import NullLocator
 
-READING_COLORS = {"head": "#2a6f97", "site": "#e09f3e", "total": "#9e2a2b"}
+from analysis.drawing import SMALL
+
+from .lanes import FADED, NEAR_CRITICAL, READING_COLORS, corridors, ratio_axis
+from .system_figures import binder_crossings, collapse, specific_heats
+
+__all__ = [
+    "FADED",
+    "NEAR_CRITICAL",
+    "beta_bounds",
+    "beta_trace",
+    "binder_crossings",
+    "collapse",
+    "corridors",
+    "entropy_trace",
+    "finite_size_trend",
+    "head_heat",
+    "losses",
+    "ratio_axis",
+    "specific_heats",
+]
+
 HEAD_COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000", "#8c564b")
-NEAR_CRITICAL = (0.5, 2.0)
-TICKS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
-FADED = 0.3  # opacity of entries whose beta_c is not resolved
-
-
-def corridors(table: xr.Dataset, ax: Axes | None = None) -> Axes:
-    """Every system's corridor on the axis beta / beta_c: bar = corridor, thin line = half-maximum band of C.
-
-    A diamond is the beta that a head ran at, the dark bar at 1 the error of beta_c, the shaded band beta / beta_c in
-    [1/2, 2]. Entries whose beta_c is not resolved are faded; bars end at the frame.
-    """
-    ax = ax or plt.subplots(figsize=(8.5, 0.26 * table.sizes["entry"] + 1.6))[1]
-    rows = np.arange(table.sizes["entry"])[::-1]
-    ratio = {name: (table[name] / table.beta_c).values for name in table if str(name).startswith(("beta_", "band_"))}
-    left, right = _limits(ratio, table.resolved.values)
-    ratio = {name: np.clip(values, left, right) for name, values in ratio.items()}
-    error = (table.beta_c_error / table.beta_c).values
-    opacity = np.where(table.resolved.values, 1.0, FADED)
-    colors = [to_rgba(READING_COLORS[str(r).split(",")[0]], a) for r, a in zip(table.reading.values, opacity)]
-    light, dark = [to_rgba("0.6", a) for a in opacity], [to_rgba("0.2", a) for a in opacity]
-    ends = np.clip(1.0 - error, left, 1.0), np.clip(1.0 + error, 1.0, right)
-    ax.axvspan(*NEAR_CRITICAL, color="0.93", zorder=0)
-    ax.axvline(1.0, color="0.3", linewidth=1.0, zorder=1)
-    ax.hlines(rows, ratio["band_low"], ratio["band_high"], colors=light, linewidth=1.0, zorder=1)
-    ax.hlines(rows, ratio["beta_low"], ratio["beta_high"], colors=colors, linewidth=6.0, zorder=2)
-    ax.hlines(rows, *ends, colors=dark, linewidth=2.0, zorder=3)
-    ax.scatter(ratio["beta_in_use"], rows, s=22, c="white", marker="D", edgecolors=dark, zorder=4)
-    _corridor_legend(table, ax)
-    _ratio_axis(ax, "x", left, right)
-    ax.set_yticks(rows, [_name(table.isel(entry=k)) for k in range(len(rows))], fontsize=7.5)
-    ax.set_ylim(-1, len(rows))
-    ax.set_xlabel(r"$\beta/\beta_c$")
-    return _tidy(ax)
-
-
-def _limits(ratio: dict[Hashable, np.ndarray], resolved: np.ndarray) -> tuple[float, float]:
-    """Range of beta / beta_c that shows all resolved entries, between 0.01 and 20."""
-    shown = np.concatenate([ratio[name][resolved] for name in ("beta_low", "beta_high", "band_low", "band_high")])
-    shown = np.clip(shown[np.isfinite(shown)], 0.01, 20.0)
-    return float(min(shown.min(initial=0.5) * 0.8, 0.5)), float(max(shown.max(initial=2.0) * 1.25, 2.0))
-
-
-def _ratio_axis(ax: Axes, which: str, low: float, high: float) -> None:
-    """Make the axis "x" or "y" a logarithmic one of beta / beta_c with plain numbers."""
-    axis = ax.xaxis if which == "x" else ax.yaxis
-    ticks = [tick for tick in TICKS if low <= tick <= high]
-    ax.set(**{f"{which}scale": "log", f"{which}lim": (low, high)})
-    axis.set_ticks(ticks, [f"{tick:g}" for tick in ticks])
-    axis.set_minor_locator(NullLocator())
-
-
-def _corridor_legend(table: xr.Dataset, ax: Axes) -> None:
-    for reading, color in READING_COLORS.items():
-        if any(str(value).startswith(reading) for value in table.reading.values):
-            ax.plot([], [], color=color, linewidth=6.0, label=f"corridor, {reading} entropy")
-    ax.plot([], [], "D", color="#111111", markerfacecolor="white", markersize=4.5, label=r"$\beta$ in use")
-    ax.plot([], [], color="0.6", linewidth=1.0, label="half-maximum band of C")
-    ax.plot([], [], color="0.2", linewidth=2.0, label=r"error of $\beta_c$")
-    if not table.resolved.values.all():
-        ax.plot([], [], color="0.2", linewidth=6.0, alpha=FADED, label=r"faded: $\beta_c$ not resolved")
-    place = (0.4, -0.45 / (0.026 * table.sizes["entry"] + 0.16) / 10)
-    ax.legend(loc="upper center", bbox_to_anchor=place, ncol=3, frameon=False, fontsize="small")
 
 
 def finite_size_trend(table: xr.Dataset, ax: Axes | None = None) -> Axes:
@@ -92,6 +47,8 @@ def finite_size_trend(table: xr.Dataset, ax: Axes | None = None) -> Axes:
             continue
         size = finite["size"].values.astype(float)
         infinite = rows.isel(entry=(rows["size"] == "infinite").values).beta_c.values
+        if not infinite.size and rows.reading.values[0] != "head":
+            continue  # a glass: one published beta_c for all sizes
         scale = infinite[0] if infinite.size else np.sqrt(2 * np.log(size))
         ax.errorbar(
             size, finite.beta_c.values / scale, finite.beta_c_error.values / scale, marker="osD^v"[k % 5],
@@ -112,6 +69,7 @@ def entropy_trace(run: xr.Dataset, ax: Axes | None = None) -> Axes:
     ax.axhspan(low, high, color=READING_COLORS["head"], alpha=0.18, label="corridor")
     _by_head(run, run["entropy"], ax)
     ax.set_ylabel("entropy $H$  [nats]")
+    ax.legend(**SMALL)
     return ax
 
 
@@ -132,8 +90,9 @@ def beta_trace(run: xr.Dataset, ax: Axes | None = None) -> Axes:
             ax.plot(run["step"], line, marker, color=_head_color(k), markersize=4.5, markeredgecolor="white")
     shown = ratio.values[np.isfinite(ratio.values)]
     low, high = min(0.2, 0.8 * shown.min(initial=0.2)), max(5.0, 1.2 * shown.max(initial=5.0))
-    _ratio_axis(ax, "y", low, high)
+    ratio_axis(ax, "y", low, high)
     ax.set_ylabel(r"$\beta/\beta_c$")
+    ax.legend(**SMALL)
     return ax
 
 
@@ -158,16 +117,22 @@ def losses(runs: dict[str, xr.Dataset], ax: Axes | None = None) -> Axes:
     return _tidy(ax)
 
 
-def head_heat(curves: xr.DataArray, ax: Axes | None = None) -> Axes:
-    """Specific heat of heads against beta / beta_c: curves (head, x) with x = beta / beta_c."""
+def head_heat(curves: xr.Dataset, ax: Axes | None = None) -> Axes:
+    """Specific heat of heads against x = beta / beta_c with error bands.
+
+    ``curves`` has specific_heat and specific_heat_error, (head, x).
+    """
     ax = ax or plt.subplots(figsize=(5.0, 3.4))[1]
     ax.axvspan(*NEAR_CRITICAL, color="0.93")
     for k in range(curves.sizes["head"]):
-        ax.plot(curves["x"], curves[k], color=_head_color(k), linewidth=1.2, label=str(curves["head"].values[k]))
+        heat, error = (curves[name][k].values for name in ("specific_heat", "specific_heat_error"))
+        ax.fill_between(curves["x"], heat - error, heat + error, color=_head_color(k), alpha=0.2, linewidth=0)
+        ax.plot(curves["x"], heat, color=_head_color(k), linewidth=1.2, label=str(curves["head"].values[k]))
     ax.axvline(1.0, color="0.3", linewidth=0.8)
-    _ratio_axis(ax, "x", *curves["x"].values[[0, -1]])
+    ratio_axis(ax, "x", *curves["x"].values[[0, -1]])
     ax.set_xlabel(r"$\beta/\beta_c$")
     ax.set_ylabel(r"$C=\beta^2\,\mathrm{Var}_p[s]$")
+    ax.legend(**SMALL)
     return _tidy(ax)
 
 
@@ -182,13 +147,6 @@ def _by_head(run: xr.Dataset, values: xr.DataArray, ax: Axes) -> None:
 def _head_color(k: int) -> str:
     """One colour a head, in every picture; k counts layer by layer."""
     return HEAD_COLORS[k % len(HEAD_COLORS)]
-
-
-def _name(row: xr.Dataset) -> str:
-    size = str(row["size"].values)
-    reading = str(row["reading"].values)
-    note = f" ({reading})" if reading != "head" else ""
-    return f"{row['system'].values}, {size}{note}".replace("1/sqrt(d_k)", r"$1/\sqrt{d_k}$")
 
 
 def _tidy(ax: Axes) -> Axes:

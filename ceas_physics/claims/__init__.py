@@ -6,7 +6,7 @@ the modules below, which returns what it measured; verdicts are made by ``rules`
 
 from . import arithmetic, experiments, machines, savings, theory_heads, theory_systems
 from .entry import REGISTRY, claimed_numbers
-from .ledger import run
+from .ledger import read, run
 
 __all__ = [
     "REGISTRY",
@@ -14,6 +14,7 @@ __all__ = [
     "claimed_numbers",
     "experiments",
     "machines",
+    "read",
     "run",
     "savings",
     "theory_heads",

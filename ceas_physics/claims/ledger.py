@@ -100,6 +100,26 @@ def run(
     return stamp(_dataset(records), look.seed)
 
 
+def read(path: str | Path) -> xr.Dataset:
+    """A ledger from its file, as ``ceas claims --out claims.nc`` writes it.
+
+    Raises
+    ------
+    ValueError
+        There is no such file, or it holds something else.
+    """
+    try:
+        with xr.open_dataset(path) as data:
+            found = data.load()
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"cannot read the ledger {path}: {error}; ceas claims --full --out claims.nc makes one"
+        ) from None
+    if missing := [name for name in (*COLUMNS, *POINTS) if name not in found]:
+        raise ValueError(f"{path} is no ledger of claims, it lacks {missing[0]}; ceas claims --out claims.nc makes one")
+    return found
+
+
 def _chosen(ids: Sequence[str] | None, numbers: Mapping[str, Any]) -> dict[str, list[str]]:
     """The claims asked for, in the order of the claimed numbers, each with its rows; no rows: all."""
     wanted: dict[str, list[str]] = {}

@@ -60,11 +60,15 @@ def text(data: xr.Dataset, colors: bool = False) -> str:
 
 def counts(data: xr.Dataset) -> str:
     """How many claims have which verdict; rows are not counted beside their claim."""
-    rows = records(data)
-    names = {row["claim"] for row in rows}
-    found = Counter(row["verdict"] for row in rows if row["parent"] not in names)
+    found = Counter(row["verdict"] for row in claims_only(records(data)))
     parts = ", ".join(f"{found[verdict]} {verdict}" for verdict in rules.VERDICTS)
     return f"{sum(found.values())} claims: {parts}."
+
+
+def claims_only(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows that are claims, or whose claim is not there."""
+    names = {row["claim"] for row in rows}
+    return [row for row in rows if row["parent"] not in names]
 
 
 def markdown(data: xr.Dataset) -> str:

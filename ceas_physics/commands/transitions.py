@@ -15,7 +15,8 @@ def add(commands: Any) -> None:
     """`report`, `hyperbolic`, `literature`."""
     text = "The main job: every corridor against its critical point."
     sub = add_command(commands, "report", _report, text, "ceas-report")
-    sub.add_argument("--quick", action="store_true", help="a 20-second version: smaller sizes, shorter training")
+    sub.add_argument("--quick", action="store_true", help="a half-minute version: smaller sizes, shorter training")
+    sub.add_argument("--claims", type=Path, metavar="FILE", help="show this ledger: ceas claims --full --out FILE.nc")
     text = "Transitions of hyperbolic lattices: closed maps, open patches, the proposed formula (about 20 minutes)."
     sub = add_command(commands, "hyperbolic", _hyperbolic, text, "ceas-hyperbolic")
     sub.add_argument("--quick", action="store_true", help="a 2-minute version: 3 tilings, small maps, large errors")
@@ -29,7 +30,7 @@ def _report(options: argparse.Namespace) -> None:
     from .. import findings, page
     from ..report import report
 
-    results = report(options.out, options.quick, options.seed, not options.quiet)
+    results = report(options.out, options.quick, options.seed, not options.quiet, options.claims)
     print(findings.summary(results))
     print(f"The page: {options.out / page.PAGE}")
 

@@ -15,6 +15,7 @@ import ising
 
 from .. import corridor, figures, heads
 from ..folders import Contents, new_folder
+from ..lanes import height
 from ..provenance import stamp
 from . import scaling_report
 from .scaling import SIZES as SCALING_SIZES
@@ -68,7 +69,7 @@ def reference_systems(seed: int = 0, progress: bool = False) -> xr.Dataset:
 
 def draw(data: xr.Dataset, systems: xr.Dataset) -> Figure:
     """All heads of a model on the axis beta_0/beta_c, layer by layer, under Ising systems on beta/beta_c."""
-    heights = (0.26 * systems.sizes["entry"] + 1.1, 0.2 * data.sizes["layer"] + 1.2)
+    heights = (height(systems), 0.2 * data.sizes["layer"] + 1.2)
     figure = Figure(figsize=(8.5, sum(heights)), layout="constrained")
     above, below = figure.subplots(2, 1, height_ratios=heights)
     figures.corridors(systems, above)
@@ -77,7 +78,7 @@ def draw(data: xr.Dataset, systems: xr.Dataset) -> Figure:
     low = min(above.get_xlim()[0], below.get_xlim()[0])
     high = max(above.get_xlim()[1], below.get_xlim()[1])
     for ax in (above, below):
-        figures._ratio_axis(ax, "x", low, high)
+        figures.ratio_axis(ax, "x", low, high)
     return figure
 
 
@@ -98,7 +99,7 @@ def heads_by_layer(data: xr.Dataset, ax: Axes) -> Axes:
     limits = max(0.8 * min(shown), 0.01), min(1.25 * max(shown), 20.0)
     ax.hlines(layers, np.clip(low, 0.01, 20.0), np.clip(high, 0.01, 20.0), color="0.6", linewidth=1.0, zorder=1,
               label="half-maximum band of C, median of the layer")  # fmt: skip
-    figures._ratio_axis(ax, "x", *limits)
+    figures.ratio_axis(ax, "x", *limits)
     ax.set_ylim(layers[-1] + 0.6, layers[0] - 0.6)
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_ylabel("layer")
