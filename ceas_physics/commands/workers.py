@@ -7,7 +7,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 PATIENCE = 10  # seconds until a scheduler answers
@@ -72,6 +72,7 @@ def _slurm_cluster(text: str) -> Iterator[Any]:
     """Slurm jobs that are workers, submitted; they are cancelled at the end."""
     settings = slurm_settings(text)
     try:
+        import dask
         from dask_jobqueue import SLURMCluster
     except ModuleNotFoundError:
         raise ValueError(
@@ -79,6 +80,8 @@ def _slurm_cluster(text: str) -> Iterator[Any]:
         ) from None
     if shutil.which("sbatch") is None:
         raise ValueError("--slurm submits with sbatch, which is not on this machine; run this where Slurm takes jobs")
+    if missing := {"cores", "memory"} - {*settings, *(k for k, v in dask.config.get("jobqueue.slurm").items() if v)}:
+        raise ValueError(f"--slurm must say {' and '.join(sorted(missing))} of a job, here or in jobqueue.yaml")
     jobs = settings.pop("jobs", 1)
     try:
         cluster = SLURMCluster(**settings)
@@ -92,8 +95,8 @@ def _slurm_cluster(text: str) -> Iterator[Any]:
     try:
         cluster.sync(submit)
     except RuntimeError as error:
-        with suppress(AssertionError):  # of a job that was never submitted
-            cluster.close()
+        cluster._created.clear()  # close() would insist that jobs never submitted are closed
+        cluster.close()
         reason = str(error).partition("stderr:")[2] or str(error)
         raise OSError(f"--slurm {text}: sbatch refuses: {' '.join(reason.split())}") from None
     with cluster:
