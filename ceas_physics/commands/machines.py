@@ -15,9 +15,12 @@ def add(commands: Any) -> None:
     """`anneal`, `bench`."""
     text = "Lowest energies by a simulated analog machine, of an instance file or of a lattice, to a NetCDF file."
     _add_annealing(add_command(commands, "anneal", _anneal, text, "anneal.nc", json=True))
-    text = "Speed, memory and start-up on this machine; or, bench anneal, time to solution of annealers (an hour)."
+    text = (
+        "Speed, memory and start-up on this machine; bench scale: more workers, and what a store costs (ten minutes); "
+        "bench anneal: time to solution of annealers (an hour)."
+    )
     sub = add_command(commands, "bench", _bench, text)
-    sub.add_argument("what", nargs="?", choices=("speed", "anneal"), default="speed", help="what is measured")
+    sub.add_argument("what", nargs="?", choices=("speed", "scale", "anneal"), default="speed", help="what is measured")
     sub.add_argument("--quick", action="store_true", help="of anneal: small instances, a minute")
     sub.add_argument("--gset", type=Path, metavar="FOLDER", help="of anneal: also the G-set files in a folder")
     sub.add_argument("--peers", action="store_true", help="also mcising, peapods, ... if installed; installs nothing")
@@ -61,10 +64,16 @@ def _bench(options: argparse.Namespace) -> None:
     if options.what == "anneal":
         _bench_annealers(options)
         return
-    text = bench.run(seed=options.seed, progress=not options.quiet, with_peers=options.peers)
+    marks = bench.MARKS
+    if options.what == "scale":
+        from .. import bench_scale
+
+        text, marks = bench_scale.run(seed=options.seed, progress=not options.quiet), bench_scale.MARKS
+    else:
+        text = bench.run(seed=options.seed, progress=not options.quiet, with_peers=options.peers)
     show(text)
     if options.out:
-        write_between(text, options.out, bench.MARKS)
+        write_between(text, options.out, marks)
 
 
 def _bench_annealers(options: argparse.Namespace) -> None:

@@ -1,0 +1,207 @@
+"""How runs grow with workers, and what a store costs: `ceas bench scale`, a benchmark and not a timed test.
+
+A worker that wants to run may have to wait for a core: the kernel counts both, so that workers are judged by the cores
+they really had, on a machine with fewer cores than workers and on one that others use too.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm.auto import tqdm
+
+import ising
+
+from .bench import machine, sampling, spread, sweeps_for, timed
+
+WORKERS = (1, 2, 3, 4)
+UNITS = 4  # of 64 chains, for every worker
+THIN = 10
+ROUNDS = 3
+SECONDS = 10.0  # of work, for every worker and for every run with or without a store
+MARKS = ("<!-- bench scale -->", "<!-- /bench scale -->")
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """One run on a cluster.
+
+    Attributes
+    ----------
+    seconds
+        Wall time.
+    updates
+        Site updates.
+    ran, waited
+        Seconds for which all workers together ran, and waited for a core.
+    """
+
+    seconds: float
+    updates: float
+    ran: float
+    waited: float
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A run with and without a store.
+
+    Attributes
+    ----------
+    work
+        What is done.
+    arguments
+        Of `ising.sample`, without the schedule.
+    thin
+        Sweeps between draws.
+    """
+
+    work: str
+    arguments: Mapping[str, Any]
+    thin: int
+
+
+def run(seed: int = 0, progress: bool = True) -> str:
+    """Measure and return Markdown: weak scaling over workers on this machine, and the overhead of the store.
+
+    Raises
+    ------
+    ValueError
+        Dask is not installed.
+    """
+    try:
+        import distributed  # noqa: F401
+    except ModuleNotFoundError:
+        raise ValueError("bench scale needs Dask, which is not installed: pip install 'ceas-physics[dask]'") from None
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    lines = [f"{machine()}; median of {ROUNDS} rounds in turn [lowest .. highest]", ""]
+    lines += [f"Weak scaling: {UNITS} units of 64 chains (square 64, heat bath, every {THIN}th sweep stored) a worker, "
+              f"on {cores} cores; efficiency against as many cores as the workers had.", ""]  # fmt: skip
+    lines += weak_table(*weak(seed, progress), cores)
+    lines += [
+        "",
+        f"The store: runs of about {SECONDS:.0f} s on one thread, with a store against in memory, in turn.",
+        "",
+    ]
+    return "\n".join(lines + store_table(store_cases(), stores(store_cases(), seed, progress)))
+
+
+def weak(seed: int, progress: bool) -> tuple[float, dict[int, list[Scaled]]]:
+    """Site updates of a second of one core without a cluster, and the runs of every number of workers."""
+    model, beta = ising.ferromagnet(ising.square(64)), ising.exact.SQUARE_CRITICAL_BETA
+    alone = sampling(model, beta, 64 * UNITS, seed=seed)
+    sweeps = sweeps_for(alone, SECONDS)
+    began = time.process_time()
+    base = alone(max(1, sweeps // 4)) / (time.process_time() - began)
+    found: dict[int, list[Scaled]] = {n: [] for n in WORKERS}
+    with tqdm(total=ROUNDS * len(WORKERS), desc="workers", disable=not progress, leave=False) as bar:
+        for _ in range(ROUNDS):
+            for n in WORKERS:
+                found[n].append(on_cluster(n, model, beta, max(1, sweeps // THIN), seed))
+                bar.update()
+    return base, found
+
+
+def on_cluster(n: int, model: ising.IsingModel, beta: float, draws: int, seed: int) -> Scaled:
+    """A run on so many workers of this machine, warm."""
+    from distributed import Client, LocalCluster
+
+    with LocalCluster(n_workers=n, threads_per_worker=1, dashboard_address=":0") as cluster, Client(cluster) as client:
+
+        def sample(draws: int) -> None:
+            chains, observables = 64 * UNITS * n, ("energy", "magnetization")
+            schedule = ising.Schedule(0, draws, THIN)
+            ising.sample(model, beta, schedule, "heat_bath", chains, seed, observables=observables, progress=False,
+                         client=client)  # fmt: skip
+
+        sample(20)
+        before = np.sum(list(client.run(ran_and_waited).values()), axis=0)
+        began = time.perf_counter()
+        sample(draws)
+        seconds = time.perf_counter() - began
+        ran, waited = np.sum(list(client.run(ran_and_waited).values()), axis=0) - before
+    return Scaled(seconds, model.lattice.n_sites * 64.0 * UNITS * n * draws * THIN, ran, waited)
+
+
+def ran_and_waited() -> tuple[float, float]:
+    """Seconds for which the threads of this process ran, and waited for a core (where the kernel says: Linux)."""
+    files = list(Path("/proc/self/task").glob("*/schedstat"))
+    if not files:
+        return time.process_time(), 0.0
+    counts = [[int(number) for number in file.read_text().split()[:2]] for file in files]
+    ran, waited = np.sum(counts, axis=0) / 1e9
+    return float(ran), float(waited)
+
+
+def weak_table(base: float, found: Mapping[int, Sequence[Scaled]], cores: int) -> list[str]:
+    """One line a number of workers."""
+    lines = ["| workers | seconds | updates/ns | cores had | efficiency |", "|---" * 5 + "|"]
+    for n, runs in found.items():
+        had = [n * one.ran / (one.ran + one.waited) for one in runs]
+        efficiency = [one.updates / one.seconds / (base * share) for one, share in zip(runs, had)]
+        note = "" if n <= cores else f" (more than {cores} cores)"
+        columns = [[one.seconds for one in runs], [one.updates / one.seconds / 1e9 for one in runs], had, efficiency]
+        lines.append(f"| {n}{note} | " + " | ".join(spread(column) for column in columns) + " |")
+    return lines
+
+
+def store_cases() -> list[Stored]:
+    """An ordinary run, and one that stores the most bytes a second."""
+    square, critical = ising.ferromagnet(ising.square(64)), ising.exact.SQUARE_CRITICAL_BETA
+    glass = ising.edwards_anderson(ising.cubic(8), seed=1)
+    ladder = (1 / np.linspace(2.4, 0.8, 16)).tolist()
+    return [
+        Stored("square 64, Swendsen-Wang, 8 chains, every sweep",
+               {"model": square, "beta": critical, "update": "swendsen_wang"}, 1),
+        Stored("cubic +-J glass 8, 16 beta with exchange, 64 chains, every 10th sweep",
+               {"model": glass, "beta": ladder, "chains": 64, "exchange": True}, 10),
+        Stored("square 64, heat bath, 64 chains, every 10th sweep",
+               {"model": square, "beta": critical, "update": "heat_bath", "chains": 64}, 10),
+        Stored("square 64, heat bath, 64 chains, every sweep",
+               {"model": square, "beta": critical, "update": "heat_bath", "chains": 64}, 1),
+    ]  # fmt: skip
+
+
+def stores(cases: Sequence[Stored], seed: int, progress: bool) -> list[list[tuple[float, float, float]]]:
+    """For every case and round: seconds without and with a store, and bytes measured."""
+    found = []
+    with tqdm(total=ROUNDS * len(cases), desc="store", disable=not progress, leave=False) as bar:
+        for case in cases:
+            draws, rounds = sweeps_for(partial(_sample, case, seed, None), SECONDS), []
+            for _ in range(ROUNDS):
+                plain, size = timed(partial(_sample, case, seed, None), draws)
+                with tempfile.TemporaryDirectory() as folder:
+                    stored, _ = timed(partial(_sample, case, seed, Path(folder) / "run"), draws)
+                rounds.append((plain, stored, size))
+                bar.update()
+            found.append(rounds)
+    return found
+
+
+def _sample(case: Stored, seed: int, store: Path | None, draws: int) -> float:
+    """Bytes that a run on one thread measures."""
+    schedule = ising.Schedule(0, draws, case.thin)
+    with ising.sample(**case.arguments, schedule=schedule, seed=seed, threads=1, progress=False, store=store) as data:
+        return float(data.nbytes)
+
+
+def store_table(cases: Sequence[Stored], found: Sequence[Sequence[tuple[float, float, float]]]) -> list[str]:
+    """One line a case."""
+    lines = ["| run | in memory | MB/s measured | with a store | target |", "|---" * 5 + "|"]
+    for case, rounds in zip(cases, found, strict=True):
+        more = [100 * (stored / plain - 1) for plain, stored, _ in rounds]
+        plain = statistics.median(one[0] for one in rounds)
+        lines.append(
+            f"| {case.work} | {plain:.1f} s | {rounds[0][2] / plain / 1e6:.1f} | "
+            f"{statistics.median(more):+.1f} % [{min(more):+.1f} .. {max(more):+.1f}] | < 5 % |"
+        )
+    return lines
