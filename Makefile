@@ -21,10 +21,12 @@ texts: .venv/core.stamp
 test: .venv/dev.stamp
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not validate and not torture"
 
-# Runs killed at random moments, and stores damaged at random places: nothing may be lost, no number may be wrong.
+# Runs killed at random moments, clusters whose workers die and join, and stores damaged at random places: nothing may
+# be lost, no number may be wrong.
 torture: .venv/dev.stamp
 	$(BIN)/python tests/torture/kills.py
 	$(BIN)/python tests/torture/damaged_stores.py
+	$(BIN)/python tests/torture/clusters.py
 	$(BIN)/python tests/torture/bad_calls.py --count 10000 --seed 1
 
 lint: .venv/dev.stamp

@@ -6,6 +6,7 @@ they really had, on a machine with fewer cores than workers and on one that othe
 
 from __future__ import annotations
 
+import logging
 import os
 import statistics
 import tempfile
@@ -115,7 +116,8 @@ def on_cluster(n: int, model: ising.IsingModel, beta: float, draws: int, seed: i
     """A run on so many workers of this machine, warm."""
     from distributed import Client, LocalCluster
 
-    with LocalCluster(n_workers=n, threads_per_worker=1, dashboard_address=":0") as cluster, Client(cluster) as client:
+    settings = {"threads_per_worker": 1, "dashboard_address": ":0", "silence_logs": logging.ERROR}
+    with LocalCluster(n_workers=n, **settings) as cluster, Client(cluster) as client:
 
         def sample(draws: int) -> None:
             chains, observables = 64 * UNITS * n, ("energy", "magnetization")
