@@ -1,17 +1,21 @@
 """Claimed figures of training cost beside the same figures recomputed by the formulas of ``cost``.
 
-The inputs of the tables and the claimed figures are data of the documents this project tests; the tables hold numbers
-and judge nothing.
+The inputs of the tables and the claimed figures are those of the claims C in ``claims/claimed.json``; the tables hold
+numbers and judge nothing, which `claims` does.
 """
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
+from .claims.entry import claimed_numbers
 from .cost import (
     FLOPS_PER_PARAMETER,
     PRICE,
@@ -26,54 +30,9 @@ from .cost import (
 )
 from .provenance import versions
 
-WARM_SHARE = (0.25, 0.35)
-FACTORS = (2.0, 5.0, 10.0)
+INPUTS = ("chi_warm", "chi_steady", "s_warm", "s_steady")
+KNOBS = {"beta alone": "C-beta", "all knobs": "C-all"}  # name -> claim
 COMPUTE = (1e17, 1e20, 1e23, 1e26)  # FLOP, where allocations are checked
-
-SCALES = ("9k", "14.4M", "GPT-3", "GPT-4", "GPT-5")
-# by scale: s_warm, chi_warm, chi_steady, s_steady, claimed saving
-CLAIMED_SAVINGS: dict[str, tuple[tuple[tuple[float, float], ...], ...]] = {
-    "beta alone": (
-        ((2.4, 3.2), (0.45, 0.55), (0.22, 0.30), (1.0, 1.0), (0.35, 0.52)),
-        ((1.8, 2.4), (0.35, 0.45), (0.18, 0.26), (1.0, 1.0), (0.26, 0.40)),
-        ((1.5, 2.0), (0.28, 0.40), (0.15, 0.22), (1.0, 1.0), (0.28, 0.38)),
-        ((1.4, 1.8), (0.25, 0.35), (0.12, 0.20), (1.0, 1.0), (0.24, 0.34)),
-        ((1.3, 1.6), (0.22, 0.32), (0.10, 0.18), (1.0, 1.0), (0.20, 0.30)),
-    ),
-    "all knobs": (
-        ((2.6, 3.4), (0.45, 0.55), (0.22, 0.30), (1.20, 1.35), (0.45, 0.60)),
-        ((2.1, 2.8), (0.38, 0.48), (0.18, 0.26), (1.20, 1.30), (0.38, 0.52)),
-        ((1.9, 2.5), (0.30, 0.42), (0.18, 0.24), (1.20, 1.30), (0.35, 0.50)),
-        ((1.8, 2.4), (0.28, 0.38), (0.16, 0.22), (1.18, 1.28), (0.32, 0.48)),
-        ((1.7, 2.2), (0.25, 0.35), (0.15, 0.20), (1.15, 1.25), (0.30, 0.45)),
-    ),
-}
-EXAMPLE = {"warm_share": 0.30, "chi_warm": 0.30, "chi_steady": 0.20, "s_warm": 2.3, "s_steady": 1.25}
-EXAMPLE_CLAIMED = 0.50  # "clears 50 %"
-
-# parameters (nan: not given), tokens, claimed hours, claimed dollars, claimed dollars at the factors
-TRAININGS: dict[str, tuple[float, float, float, float, tuple[float, ...]]] = {
-    "GPT-1": (117e6, 1e9, 1458, 7.3e3, (3650, 1460, 730)),
-    "GPT-2": (1.5e9, 10e9, 12_500, 62.5e3, (31_250, 12_500, 6250)),
-    "GPT-3": (175e9, 300e9, 437_500, 2.19e6, (1.09e6, 0.44e6, 0.22e6)),
-    "GPT-4 class": (math.nan, 5e12, 9.17e6, 45.8e6, (22.9e6, 9.17e6, 4.58e6)),
-    "GPT-5 class": (math.nan, 10e12, 83.3e6, 416.7e6, (208.3e6, 83.3e6, 41.7e6)),
-}
-# GPUs of the baseline, floor, claimed GPUs at factors 5 and 10
-CLUSTERS = {
-    "GPT-3": (512, 48, (128, 64)),
-    "GPT-4 class": (1024, 60, (205, 103)),
-    "GPT-5 class": (4096, 273, (819, 410)),
-}
-# exponents of the best model size and number of tokens; coefficients (nan: not given)
-ALLOCATIONS = {
-    "OpenAI, OpenWebText2": (0.73, 0.27, math.nan, math.nan),
-    "Chinchilla, MassiveText": (0.49, 0.51, math.nan, math.nan),
-    "DeepSeek, early data": (0.450, 0.550, math.nan, math.nan),
-    "DeepSeek, current data": (0.524, 0.476, math.nan, math.nan),
-    "DeepSeek, OpenWebText2": (0.578, 0.422, math.nan, math.nan),
-    "M_opt and D_opt as printed": (0.5243, 0.4757, 0.1715, 5.8316),
-}
 
 
 def tables() -> xr.Dataset:
@@ -86,7 +45,11 @@ def tables() -> xr.Dataset:
         (model, factor) for fewer tokens; ``gpus`` on (cluster, cluster_factor); exponents on (law,), and
         ``product_over_compute`` = M D/C on (law, compute). nan where the inputs were not given.
     """
-    parts = (_savings(), _trainings(), _clusters(), _allocations())
+    numbers = claimed_numbers()
+    parts = (
+        _savings(numbers),
+        *(make(numbers[id]) for make, id in ((_trainings, "C2"), (_clusters, "C3"), (_allocations, "C4"))),
+    )
     return xr.merge(parts, join="exact", compat="no_conflicts").assign_attrs(versions=json.dumps(versions()))
 
 
@@ -137,34 +100,37 @@ def _lines(title: str, header: list[str], body: list[list[str]]) -> str:
     return "\n".join([f"## {title}", "", *("| " + " | ".join(row) + " |" for row in rows), ""])
 
 
-def _savings() -> xr.Dataset:
+def _savings(numbers: Mapping[str, Any]) -> xr.Dataset:
+    claims = [numbers[id] for id in KNOBS.values()]
     computed = [
-        [saving_range(WARM_SHARE, chi_warm, chi_steady, s_warm, s_steady)
-         for s_warm, chi_warm, chi_steady, s_steady, _ in rows]
-        for rows in CLAIMED_SAVINGS.values()
-    ]  # fmt: skip
-    claimed = [[row[-1] for row in rows] for rows in CLAIMED_SAVINGS.values()]
+        [saving_range(claim["warm_share"], *(row[key] for key in INPUTS)) for row in claim["rows"].values()]
+        for claim in claims
+    ]
+    claimed = [[(row["low"], row["high"]) for row in claim["rows"].values()] for claim in claims]
+    inputs, least = numbers["C1"]["inputs"], numbers["C1"]["rows"]["example"]["low"]
     text = "1 - [(1 - chi_warm)/s_warm W + (1 - chi_steady)/s_steady (1 - W)]"
     dims = ("knobs", "scale", "end")
     return xr.Dataset(
         {
             "saving": (dims, computed, _words("saved fraction of training compute", text + ", corners of the ranges")),
             "saving_claimed": (dims, claimed, _words("claimed saved fraction", "as claimed")),
-            "example_saving": ((), saving(**EXAMPLE), _words(f"saving of the example {EXAMPLE}", text)),
+            "example_saving": ((), saving(**inputs), _words(f"saving of the example {inputs}", text)),
             "example_saving_claimed": (
                 (),
-                EXAMPLE_CLAIMED,
+                least,
                 _words("what the example is claimed to clear", "as claimed"),
             ),
         },
-        {"knobs": list(CLAIMED_SAVINGS), "scale": list(SCALES), "end": ["low", "high"]},
+        {"knobs": list(KNOBS), "scale": list(claims[0]["rows"]), "end": ["low", "high"]},
     )
 
 
-def _trainings() -> xr.Dataset:
-    parameters, tokens, hours, dollars, by_factor = (np.array(column) for column in zip(*TRAININGS.values()))
+def _trainings(claim: Mapping[str, Any]) -> xr.Dataset:
+    parameters, tokens, hours, dollars, by_factor = (
+        _column(claim, key) for key in ("parameters", "tokens", "hours", "dollars", "dollars_fewer")
+    )
     ours = gpu_hours(training_flops(parameters, tokens))
-    fewer = gpu_hours(training_flops(parameters[:, None], tokens[:, None] / np.array(FACTORS)))
+    fewer = gpu_hours(training_flops(parameters[:, None], tokens[:, None] / np.array(claim["factors"])))
     implied = hours * 3600.0 * THROUGHPUT / (FLOPS_PER_PARAMETER * tokens)
     formula = "6 N D/throughput"
     return xr.Dataset(
@@ -180,27 +146,27 @@ def _trainings() -> xr.Dataset:
             "dollars_fewer": (("model", "factor"), PRICE * fewer, _words("cost with D/factor tokens", formula, "$")),
             "dollars_fewer_claimed": (("model", "factor"), by_factor, _words("the same as claimed", "as claimed", "$")),
         },
-        {"model": list(TRAININGS), "factor": list(FACTORS)},
+        {"model": list(claim["rows"]), "factor": np.array(claim["factors"], float)},
     )
 
 
-def _clusters() -> xr.Dataset:
-    factors = FACTORS[1:]
-    ours = [[gpus_for_equal_time(base, factor, floor) for factor in factors] for base, floor, _ in CLUSTERS.values()]
+def _clusters(claim: Mapping[str, Any]) -> xr.Dataset:
+    rows, factors = claim["rows"].values(), claim["factors"]
+    ours = [[gpus_for_equal_time(row["base"], factor, row["floor"]) for factor in factors] for row in rows]
     dims = ("cluster", "cluster_factor")
     return xr.Dataset(
         {
             "gpus": (dims, ours, _words("GPUs for the same wall-clock time", "ceil(max(G_min, G_base/factor))")),
-            "gpus_claimed": (dims, [row[2] for row in CLUSTERS.values()], _words("claimed GPUs", "as claimed")),
-            "gpus_base": ("cluster", [row[0] for row in CLUSTERS.values()], _words("GPUs of the baseline", "as given")),
-            "gpus_floor": ("cluster", [row[1] for row in CLUSTERS.values()], _words("fewest GPUs", "as given")),
+            "gpus_claimed": (dims, [row["gpus"] for row in rows], _words("claimed GPUs", "as claimed")),
+            "gpus_base": ("cluster", [row["base"] for row in rows], _words("GPUs of the baseline", "as given")),
+            "gpus_floor": ("cluster", [row["floor"] for row in rows], _words("fewest GPUs", "as given")),
         },
-        {"cluster": list(CLUSTERS), "cluster_factor": list(factors)},
+        {"cluster": list(claim["rows"]), "cluster_factor": np.array(factors, float)},
     )
 
 
-def _allocations() -> xr.Dataset:
-    a, b, model, data = (np.array(column) for column in zip(*ALLOCATIONS.values()))
+def _allocations(claim: Mapping[str, Any]) -> xr.Dataset:
+    a, b, model, data = (_column(claim, key) for key in ("a", "b", "model", "data"))
     budget = np.array(COMPUTE)
     size, tokens = optimal_allocation(budget, a[:, None], b[:, None], model[:, None], data[:, None])
     return xr.Dataset(
@@ -214,8 +180,13 @@ def _allocations() -> xr.Dataset:
                 _words("M_opt D_opt/C", "1 if M D = C"),
             ),
         },
-        {"law": list(ALLOCATIONS), "compute": budget},
+        {"law": list(claim["rows"]), "compute": budget},
     )
+
+
+def _column(claim: Mapping[str, Any], key: str) -> NDArray[np.float64]:
+    """Numbers of all rows of a claim; nan where one is not given."""
+    return np.array([math.nan if row.get(key) is None else row[key] for row in claim["rows"].values()], float)
 
 
 def _words(long_name: str, formula: str, units: str = "1") -> dict[str, str]:

@@ -91,8 +91,8 @@ def _heads_sentence(results: Results) -> str:
         ratio = (rows.beta_in_use / rows.beta_c).values
         if np.isfinite(ratio).any():
             kept = f" ({inside} of {heads} end in the corridor)" if "thermostat" in name else ""
-            ranges.append(f"{name} at {ratio.min():.2f} to {ratio.max():.2f}{kept}")
-    return f"In units of beta_c, beta is: {'; '.join(ranges)}."
+            ranges.append(f"{name} {'at' if ranges else 'run at'} {ratio.min():.2f} to {ratio.max():.2f}{kept}")
+    return f"In units of beta_c, {', '.join(ranges)}."
 
 
 def held(run: xr.Dataset) -> tuple[int, int]:
