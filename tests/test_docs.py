@@ -55,8 +55,8 @@ def test_commands_have_the_options_shown(page, capsys):
 
 
 def test_blocks_are_found():
-    assert sum(len(blocks(page, "python")) for page in PAGES) >= 30
-    assert sum(len(commands(page)) for page in PAGES) >= 8
+    assert sum(len(blocks(page, "python")) for page in PAGES) >= 60
+    assert sum(len(commands(page)) for page in PAGES) >= 20
 
 
 def test_an_invented_option_is_missed(tmp_path, capsys):
