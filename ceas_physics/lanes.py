@@ -15,7 +15,7 @@ READING_COLORS = {"head": "#2a6f97", "site": "#cc7a1e", "total": "#b8383a"}
 NEAR_CRITICAL = (0.5, 2.0)
 TICKS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 FADED = 0.3  # opacity of entries whose beta_c is not resolved
-LABEL, GAP, CROWDED = 1.5, 0.5, 8  # heights in rows, and the entries from which rows get thinner
+LABEL, GAP, CROWDED = 1.6, 0.6, 8  # heights in rows, and the entries from which rows get thinner
 UNIT = 0.105  # inches a row
 WIDE = 6.0  # inches from which the legend has columns
 WORDS = {"head": "of rows of scores", "total": "over all states", "site": "by site"}
@@ -51,7 +51,7 @@ def corridors(table: xr.Dataset, ax: Axes | None = None) -> Axes:
         top -= _rows(rows)
     ratio_axis(ax, "x", left, right)
     ax.set_yticks([])
-    ax.set_ylim(top, 0.8)
+    ax.set_ylim(top, 0.5)
     ax.set_xlabel(r"$\beta/\beta_c$")
     ax.spines[["top", "right", "left"]].set_visible(False)
     _legend(ax, table)
@@ -106,7 +106,7 @@ def _lane(ax: Axes, name: str, rows: xr.Dataset, top: float, left: float, right:
     ax.scatter(in_use, y, s=max(5.0, 16.0 * pitch), c="white", marker="D", edgecolors="0.1", linewidths=0.8, zorder=4)
     place = blended_transform_factory(ax.transAxes, ax.transData)
     title = name.split(", ")[0].replace("+-", "\u00b1").replace("1/sqrt(d_k)", "1/\u221ad$_k$")
-    label = ax.annotate(title, (0.0, top - 0.15), xycoords=place, va="center", fontsize=8.5, weight="bold")
+    label = ax.annotate(title, (0.0, top - 0.4), xycoords=place, va="center", fontsize=8.5, weight="bold")
     ax.annotate(f"  {_detail(rows, reading)}", (1.0, 0.0), xycoords=label, va="bottom", fontsize=7.5, color="0.4")
 
 
