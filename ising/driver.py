@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,8 @@ from .observables import Arrays
 from .schedule import Schedule
 
 MAX_FINAL_SPINS = 10**7
+SLICE = 0.1  # seconds of work between two looks at the stop sign
+PATIENCE = 0.5  # seconds that Ctrl-C waits for the slice under way
 
 
 class Kept:
@@ -60,12 +63,12 @@ def drive(
         for n in chunks(0, schedule.warmup):
             unit.warm_up(n)
             yield n
-        done = 0
-        for n in chunks(0, schedule.draws, kept.every):
-            unit.draw(results[index], done, done + n, schedule.thin)
-            done += n
-            kept.store(index, unit, done, done == schedule.draws)
-            yield n * schedule.thin
+        for stride in strides(schedule, every=kept.every):
+            unit.draw(results[index], stride.first, stride.first + stride.draws, stride.sweeps)
+            if stride.whole:
+                done = stride.first + stride.draws
+                kept.store(index, unit, done, done == schedule.draws)
+            yield stride.draws * stride.sweeps
 
     works = [work(index, unit) for index, unit in units]
     run_on_threads(works, len(units) * schedule.sweeps, "sweep", progress, threads)
@@ -74,33 +77,50 @@ def drive(
 def run_on_threads(
     works: Iterable[Iterator[int]], total: int, unit: str, progress: bool, threads: int | None, initial: int = 0
 ) -> None:
-    """Exhaust iterators on a thread pool; each yields the progress made since its last yield.
+    """Exhaust iterators on threads; each yields the progress made since its last yield.
 
-    Ctrl-C or an error in one of them stops all at their next yield.
+    Ctrl-C or an error in one of them stops all at their next yield. Ctrl-C waits for that `PATIENCE` seconds at most:
+    a thread in the middle of a longer step is left behind and ends after it.
     """
     workers, progress = n_threads(threads), as_flag("progress", progress)
-    stop, lock = threading.Event(), threading.Lock()
+    waiting, stop, lock = deque(works), threading.Event(), threading.Lock()
+    errors: list[BaseException] = []
     look = {"disable": not progress, "unit": unit, "unit_scale": True, "desc": "sampling", "leave": False}
     with tqdm(total=total, initial=initial, **look) as bar:
 
-        def work(steps: Iterator[int]) -> None:
-            if stop.is_set():
-                return
+        def exhaust(steps: Iterator[int]) -> None:
             for n in steps:
-                with lock:
-                    bar.update(n)
                 if stop.is_set():
                     return
+                with lock:
+                    bar.update(n)
 
-        with ThreadPoolExecutor(workers) as pool:
-            jobs = [pool.submit(work, steps) for steps in works]
+        def labour(ended: threading.Event) -> None:
             try:
-                for job in wait(jobs, return_when=FIRST_EXCEPTION).done:
-                    job.result()
-            except BaseException:
+                while waiting and not stop.is_set():
+                    exhaust(waiting.popleft())
+            except IndexError:  # another took the last one
+                return
+            except BaseException as error:
+                errors.append(error)
                 stop.set()
-                pool.shutdown(cancel_futures=True)
-                raise
+            finally:
+                ended.set()
+
+        crew = [threading.Event() for _ in range(min(workers, len(waiting)))]  # an interrupted join takes all as ended
+        try:
+            for ended in crew:
+                threading.Thread(target=labour, args=(ended,), daemon=True).start()
+            for ended in crew:
+                ended.wait()
+        except BaseException:
+            stop.set()
+            until = time.monotonic() + PATIENCE
+            for ended in crew:
+                ended.wait(max(0.0, until - time.monotonic()))
+            raise
+    if errors:
+        raise errors[0]
 
 
 def n_threads(threads: int | None) -> int:
@@ -118,5 +138,48 @@ def chunks(done: int, total: int, stops: int = 0) -> Iterator[int]:
         started = time.perf_counter()
         yield n
         done += n
-        if n == size and time.perf_counter() - started < 0.1:
+        if n == size and time.perf_counter() - started < SLICE:
+            size *= 2
+
+
+@dataclass(frozen=True)
+class Stride:
+    """Some whole draws, or sweeps on the way to one.
+
+    Attributes
+    ----------
+    first
+        Number of the first draw.
+    draws, sweeps
+        So many draws of so many sweeps each; of a draw that is cut, 1 draw of fewer sweeps than `thin`.
+    whole
+        Whether draw first + draws - 1 is finished with it.
+    """
+
+    first: int
+    draws: int
+    sweeps: int
+    whole: bool
+
+
+def strides(schedule: Schedule, done: int = 0, swept: int = 0, every: int = 0) -> Iterator[Stride]:
+    """The draws of a run from draw `done` and `swept` sweeps on, in pieces of about 0.1 s, as `chunks`.
+
+    A draw whose sweeps take longer is cut: to draw it again and again, a part of the sweeps each time, leaves what the
+    last part says. Pieces end also at all multiples of `every` draws.
+    """
+    size, thin = 1, schedule.thin
+    while done < schedule.draws:
+        if swept or size < thin:
+            stride = Stride(done, 1, min(size, thin - swept), swept + min(size, thin - swept) == thin)
+            full = stride.sweeps == size
+        else:
+            most = min(schedule.draws - done, every - done % every if every else schedule.draws)
+            stride = Stride(done, min(size // thin, most), thin, True)
+            full = stride.draws == size // thin
+        started = time.perf_counter()
+        yield stride
+        swept = 0 if stride.whole else swept + stride.sweeps
+        done += stride.draws if stride.whole else 0
+        if full and time.perf_counter() - started < SLICE:
             size *= 2

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .driver import MAX_FINAL_SPINS, chunks
+from .driver import MAX_FINAL_SPINS, chunks, strides
 from .engine import Block
 from .observables import PAIR_OBSERVABLES
 from .plan import Plan
@@ -32,15 +32,18 @@ class UnitRun:
     ----------
     warmup, draws
         Sweeps of the warm-up and draws that are done.
+    swept
+        Sweeps of the next draw that are done.
     """
 
     def __init__(self, plan: Plan, block: Block, checkpoint: Mapping[str, Any] | None = None) -> None:
         self.plan, self.block, self.unit = plan, block, plan.workshop.unit(block)
-        self.warmup, self.draws = 0, 0
+        self.warmup, self.draws, self.swept = 0, 0, 0
         self._pieces: list[Arrays] = []
         if checkpoint is not None:
             self.unit.restore(checkpoint["unit"])
             self.warmup, self.draws = int(checkpoint["warmup"]), int(checkpoint["draws"])
+            self.swept = int(checkpoint.get("swept", 0))
 
     def steps(self) -> Iterator[int]:
         """Carry it to the end of the run, about 0.1 s at a time; yields the sweeps done."""
@@ -49,17 +52,20 @@ class UnitRun:
             self.unit.warm_up(n)
             self.warmup += n
             yield n
-        for n in chunks(self.draws, schedule.draws, plan.configurations):
-            self._pieces.append(self._draw(n))
-            self.draws += n
-            if plan.configurations and self.draws % plan.configurations == 0:
-                self._pieces[-1]["configurations"] = self._spins()[..., None, :]
-            yield n * schedule.thin
+        for stride in strides(schedule, self.draws, self.swept, plan.configurations):
+            piece = self._draw(stride.draws, stride.sweeps)
+            self.swept = 0 if stride.whole else self.swept + stride.sweeps
+            if stride.whole:
+                self._pieces.append(piece)
+                self.draws += stride.draws
+                if plan.configurations and self.draws % plan.configurations == 0:
+                    piece["configurations"] = self._spins()[..., None, :]
+            yield stride.draws * stride.sweeps
 
     @property
-    def position(self) -> tuple[int, int]:
-        """Sweeps of the warm-up and draws that are done."""
-        return self.warmup, self.draws
+    def position(self) -> tuple[int, int, int]:
+        """Sweeps of the warm-up, draws, and sweeps of the next draw that are done."""
+        return self.warmup, self.draws, self.swept
 
     @property
     def size(self) -> int:
@@ -78,7 +84,7 @@ class UnitRun:
     def checkpoint(self) -> dict[str, Any]:
         """From here the unit goes on exactly; copies, so that it may."""
         arrays = {name: array.copy() for name, array in self.unit.checkpoint().items()}
-        return {"unit": arrays, "warmup": self.warmup, "draws": self.draws}
+        return {"unit": arrays, "warmup": self.warmup, "draws": self.draws, "swept": self.swept}
 
     def result(self) -> Arrays:
         """What is measured once, at the end: the final spins, if there is room, and what exchange counted."""
@@ -90,7 +96,7 @@ class UnitRun:
             last[name] = lanes[0] if plan.single else lanes
         return last
 
-    def _draw(self, n: int) -> Arrays:
+    def _draw(self, n: int, sweeps: int) -> Arrays:
         plan, block = self.plan, self.block
         shape = (len(block.disorder), len(block.beta))
         values = {
@@ -101,7 +107,7 @@ class UnitRun:
             {name: _Window(array[k], block, name in PAIR_OBSERVABLES) for name, array in values.items()}
             for k in range(shape[0])
         ]
-        self.unit.draw(lanes if plan.workshop.in_lanes else lanes[0], 0, n, plan.schedule.thin)
+        self.unit.draw(lanes if plan.workshop.in_lanes else lanes[0], 0, n, sweeps)
         return {name: array[0] if plan.single else array for name, array in values.items()}
 
     def _spins(self) -> NDArray[np.int8]:

@@ -9,6 +9,7 @@ import pytest
 import xarray as xr
 
 import ising
+from ising import driver
 from ising.plan import make_plan
 from ising.provenance import settings_of
 from ising.store import disk, journal, merge, sampling
@@ -70,6 +71,23 @@ def test_sizes(tmp_path):
     joined = ising.open_run(tmp_path / "joined")
     np.testing.assert_array_equal(joined.energy[1, :, 1:3, ::-7].values, joined.energy.values[1, :, 1:3, ::-7])
     assert ising.model_from(joined.sel(L="a")).couplings == 2
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_draws_cut_between_two_sweeps(case, tmp_path, monkeypatch):
+    """Every sweep is a slice of its own, and a unit goes on from a checkpoint within a draw: the same bits."""
+    model, beta, options = CASES[case]
+    schedule = ising.Schedule(3, 4, thin=3)
+    expected = run(model, beta, schedule, **options)
+    monkeypatch.setattr(driver, "SLICE", -1.0)
+    xr.testing.assert_identical(run(model, beta, schedule, **options), expected)
+    plan = make_plan(model, beta, schedule, **options)
+    with sampling.open_store(plan, tmp_path / "run") as store:
+        for unit in range(len(plan.blocks)):
+            for _ in range(3 + 4 * 3):
+                store.commit([sampling.carry(*settings_of(plan), 4, unit, store.checkpoint(unit), 0)])
+        merge(store)
+    xr.testing.assert_identical(ising.open_run(tmp_path / "run").load(), expected)
 
 
 @pytest.mark.parametrize("case", ["exchange", "wolff", "arrays"])

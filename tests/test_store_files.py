@@ -5,11 +5,9 @@ import hashlib
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +17,7 @@ from damage import verdict
 
 import ising
 from ceas_physics.cli import main
-from ising.store import codec, disk, journal, manifest, merging, parts, sampling
+from ising.store import codec, disk, manifest, merging, parts, sampling
 from ising.store.lock import Lock
 
 ROOT = Path(__file__).parent.parent
@@ -216,38 +214,6 @@ def test_reading_while_it_grows(tmp_path, many_commits):
     worker.join()
     assert looks > 0
     xr.testing.assert_identical(ising.open_run(tmp_path / "run").load(), expected)
-
-
-@pytest.fixture
-def _interruptible():
-    """Ctrl-C interrupts, also where the tests were started in the background and inherit that it is ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("_interruptible")
-def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(tmp_path, capsys):
-    """In less than a second, with hundreds of units waiting."""
-    folder, pressed = tmp_path / "run", 0.0
-
-    def press():
-        nonlocal pressed
-        while not (folder / "manifest.json").exists():
-            time.sleep(0.01)
-        time.sleep(0.3)
-        pressed = time.perf_counter()
-        os.kill(os.getpid(), signal.SIGINT)
-
-    threading.Thread(target=press).start()
-    command = ["sample", "--size", "16", "--draws", "200000", "--beta", "0.1:0.4:8", "--update", "heat_bath",
-               "--quiet", "--store", str(folder)]  # fmt: skip
-    assert main(command) == 130
-    assert pressed
-    said = capsys.readouterr().err
-    assert f"all that is finished is in {folder}: give the same call again, or `ceas resume {folder}`" in said
-    assert len(said.splitlines()) == 1
-    assert journal.read_journal(folder, manifest.read_manifest(folder))[0].checkpoints
 
 
 def test_resume_and_rerun_by_command(stopped, tmp_path, capsys):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from ..dataset import describe, layout
-from ..driver import n_threads, run_on_threads
+from ..driver import PATIENCE, n_threads, run_on_threads
 from ..engine import Block
 from ..observables import STATISTICS
 from ..plan import Plan
@@ -34,6 +34,7 @@ BUFFER = 128 * 2**20  # bytes measured and not yet written, over all units
 SHARE = 100  # the next commit is due after this many times what the last one took
 LEAST, MOST = 1.0, 30.0  # seconds between commits
 GRACE = 0.3  # seconds in which all units that run look up
+Position = tuple[int, int, int]  # of a unit: `UnitRun.position`
 DTYPES = {"configurations": "|i1", "spins": "|i1", "round_trips": "<i8"}  # others are <f8
 
 
@@ -89,6 +90,7 @@ class Sampling:
         self.plan, self.store, self.quota = plan, store, BUFFER // (4 * threads)  # bytes of one unit
         self.adding, self.committing = threading.Lock(), threading.Lock()
         self.pending: list[Segment] = []
+        self.closed = False
         self.round, self.asked, self.due = 0, False, time.monotonic() + LEAST
 
     def run(self, progress: bool, threads: int) -> None:
@@ -102,8 +104,10 @@ class Sampling:
             self._commit()
         except BaseException as error:
             for work in works:  # hands in what the units under way have measured
-                with suppress(ValueError):  # of one that still runs after a second Ctrl-C
+                with suppress(ValueError):  # of one in the middle of a long step
                     work.close()
+            with self.adding:
+                self.closed = True
             self._commit()
             if isinstance(error, KeyboardInterrupt):
                 here = store.folder
@@ -114,10 +118,11 @@ class Sampling:
 
     def _work(self, unit: int) -> Generator[int, None, None]:
         run, mine = UnitRun(self.plan, self.plan.blocks[unit], self.store.checkpoint(unit)), self.round
-        kept = run.position
+        kept, looked = run.position, time.monotonic()
         try:
             for n in run.steps():
-                if mine != self.round or run.size > self.quota:
+                looked, before = time.monotonic(), looked
+                if mine != self.round or run.size > self.quota or looked - before > PATIENCE:  # or Ctrl-C loses it
                     mine, kept = self.round, self._hand_in(unit, run, kept)
                 if time.monotonic() > self.due:
                     self._tick()
@@ -126,10 +131,12 @@ class Sampling:
             if kept != run.position:
                 self._hand_in(unit, run, kept)
 
-    def _hand_in(self, unit: int, run: UnitRun, kept: tuple[int, int]) -> tuple[int, int]:
+    def _hand_in(self, unit: int, run: UnitRun, kept: Position) -> Position:
         """Queue what a unit has done since it was kept; where it stands now."""
         segment = _segment(unit, run, kept[1])
         with self.adding:
+            if self.closed:
+                return kept
             self.pending.append(segment)
             waiting = sum(array.nbytes for one in self.pending for array in one.arrays.values())
         if waiting > BUFFER // 2:
@@ -139,7 +146,7 @@ class Sampling:
     def _tick(self) -> None:
         """It is time: first all units are asked to hand in, then, when they have had time to, it is committed."""
         with self.adding:
-            if time.monotonic() < self.due:
+            if self.closed or time.monotonic() < self.due:
                 return
             ask, self.asked = not self.asked, not self.asked
             self.due = time.monotonic() + (min(LEAST, GRACE) if ask else MOST)
