@@ -106,7 +106,7 @@ nav{font-size:.92rem;display:flex;flex-wrap:wrap;gap:.2rem 1.1rem;margin:1.2rem 
 .grid{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,21rem),1fr));gap:1.2rem 2rem;
 align-items:start}
 .grid.three{grid-template-columns:repeat(auto-fit,minmax(min(100%,17rem),1fr))}
-figure{margin:1.2rem 0;min-width:0}.grid figure{margin:0}figure.large{max-width:58rem}
+.grid+.grid{margin-top:1.6rem}figure{margin:1.2rem 0;min-width:0}.grid figure{margin:0}figure.large{max-width:58rem}
 img{display:block;width:100%;height:auto}
 figcaption{font-size:.88rem;line-height:1.45;color:var(--soft);margin-top:.4rem;max-width:52rem}
 figcaption b{color:var(--ink)}

@@ -142,7 +142,7 @@ def _heads(results: Results, folder: Path) -> str:
     return (
         "<p>The transformer of this report, two layers of two heads, is trained twice on the same text: at a fixed "
         "&beta;, and under a thermostat that steers each head's entropy into the corridor.</p>"
-        f'<div class="grid three">{heats}</div><br><div class="grid">{traces}</div>'
+        f'<div class="grid three">{heats}</div><div class="grid">{traces}</div>'
     )
 
 
