@@ -4,19 +4,8 @@ A claim is an entry of ``claimed.json`` (its words and numbers) and one function
 the modules below, which returns what it measured; verdicts are made by ``rules`` alone.
 """
 
-from . import arithmetic, experiments, machines, savings, theory_heads, theory_systems
+from . import arithmetic, experiments, machines, savings, theory_heads, theory_systems  # noqa: F401  they register
 from .entry import REGISTRY, claimed_numbers
 from .ledger import read, run
 
-__all__ = [
-    "REGISTRY",
-    "arithmetic",
-    "claimed_numbers",
-    "experiments",
-    "machines",
-    "read",
-    "run",
-    "savings",
-    "theory_heads",
-    "theory_systems",
-]
+__all__ = ["REGISTRY", "claimed_numbers", "read", "run"]
