@@ -31,15 +31,17 @@ def test_what_a_process_ran():
 
 
 def test_store_overhead():
-    table = bench_scale.store_table(
-        bench_scale.store_cases()[:1], [[(10.0, 10.2, 1e9), (10.0, 11.0, 1e9), (9.0, 9.0, 1e9)]]
-    )
-    assert table[2].endswith("| 10.0 s | 100.0 | +2.0 % [+0.0 .. +10.0] | < 5 % |")
+    rounds = [
+        bench_scale.Round((20.0, 10.0), (20.0 * wall, 10.0 * own), 1e9)
+        for wall, own in ((1.02, 1), (1.1, 1.03), (1, 1))
+    ]
+    line = bench_scale.store_table(bench_scale.store_cases()[:1], [rounds])[2]
+    assert line.endswith("| 10.0 s | 100.0 | +0.0 % [+0.0 .. +3.0] | +2.0 % [+0.0 .. +10.0] | < 5 % |")
 
 
 def test_the_command_prints_and_writes_the_tables(monkeypatch, tmp_path, capsys):
     pytest.importorskip("distributed")
-    for name, value in {"WORKERS": (1,), "ROUNDS": 1, "SECONDS": 0.02, "UNITS": 1}.items():
+    for name, value in {"WORKERS": (1,), "ROUNDS": 1, "SECONDS": 0.02, "RUN_SECONDS": 0.02, "UNITS": 1}.items():
         monkeypatch.setattr(bench_scale, name, value)
     small = [bench_scale.Stored("tiny", {"model": ising.ferromagnet(ising.square(4)), "beta": 0.4}, 2)]
     monkeypatch.setattr(bench_scale, "store_cases", lambda: small)
