@@ -18,7 +18,7 @@ def test_notebook_runs(path):
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
         assert not cell.get("outputs"), f"{path.name} is stored with outputs; clear them"
-    NotebookClient(notebook, timeout=180, kernel_name="python3").execute()
+    NotebookClient(notebook, timeout=600, kernel_name="python3").execute()
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert any("image/png" in output.get("data", {}) for output in code[-1].outputs), "it does not end in a picture"
     sliders = [output.data for cell in code for output in cell.outputs if WIDGET in output.get("data", {})]
