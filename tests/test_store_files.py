@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -17,7 +18,7 @@ from damage import verdict
 
 import ising
 from ceas_physics.cli import main
-from ising.store import codec, disk, manifest, merging, parts, sampling
+from ising.store import codec, disk, filling, manifest, merging, parts, sampling
 from ising.store.lock import Lock
 
 ROOT = Path(__file__).parent.parent
@@ -97,7 +98,6 @@ def test_impossible_manifests_are_refused(case, stopped):
 
 def test_parts_that_are_not_what_the_manifest_says(stopped):
     """Each with the right sum: as somebody hostile would make it."""
-    import io
 
     import h5py
 
@@ -251,3 +251,24 @@ def test_the_whole_is_copied_in_slabs(tmp_path, monkeypatch):
     monkeypatch.setattr(merging, "SLAB", 200)
     longer = run(draws=31, store=tmp_path / "run", configurations=3)
     xr.testing.assert_identical(longer.load(), run(draws=31, configurations=3))
+
+
+@pytest.mark.parametrize("room", [0, 3_000, 9_000, 30_000])
+def test_a_disk_that_fills_up_under_hdf5(room, tmp_path, monkeypatch):
+    """While the parts are merged: one line, and nothing on stderr from a file that HDF5 cannot close."""
+    written, plain = 0, io.FileIO.write
+
+    class Small(io.FileIO):
+        def write(self, data):
+            nonlocal written
+            written += len(data)
+            if written > room:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return plain(self, data)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(filling.io, "FileIO", Small)
+        with pytest.raises(ising.StoreError, match="make room"):
+            run(store=tmp_path / "run")
+    assert not list((tmp_path / "run").glob("run-*"))
+    xr.testing.assert_identical(run(store=tmp_path / "run").load(), run())

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from .disk import SUFFIX, check_file, damaged, entry_of_file, flush_folder, read_checked, remove
 from .errors import StoreError, writing
+from .filling import Filling
 from .journal import Journal
 from .manifest import NAME as MANIFEST
 from .manifest import Manifest
@@ -35,9 +36,10 @@ def merge(store: Store) -> Path:
         The disk refuses, or a part is damaged; parts stay as they are.
     """
 
-    def write(path: Path) -> None:
-        _start(store, path)
-        _fill(store, path)
+    def write(file: Filling) -> None:
+        _start(store, file)
+        file.check()
+        _fill(store, file)
 
     length = store.manifest.length
     if store.journal.merged and store.journal.merged_length == length:
@@ -45,15 +47,15 @@ def merge(store: Store) -> Path:
     return put_in_place(store, length, write)
 
 
-def put_in_place(store: Store, length: int, write: Callable[[Path], None]) -> Path:
-    """The file of a result of so many steps, whole or not at all; it replaces the parts. `write` fills a path."""
+def put_in_place(store: Store, length: int, write: Callable[[Filling], None]) -> Path:
+    """The file of a result of so many steps, whole or not at all; it replaces the parts."""
     path = store.folder / f"run-{length}.nc"
     part = path.with_name(path.name + SUFFIX)
     try:
         with writing(path):
-            write(part)
-            with open(part, "rb") as file:
-                os.fsync(file.fileno())
+            with Filling(part) as file:
+                write(file)
+                file.finish()
             entry = entry_of_file(part) | {"file": path.name}
             os.replace(part, path)
             flush_folder(store.folder)
@@ -90,7 +92,7 @@ def frame_of(folder: Path, manifest: Manifest, length: int) -> Any:
     return data.assign_attrs({manifest.step: length})
 
 
-def _start(store: Store, path: Path) -> None:
+def _start(store: Store, filling: Filling) -> None:
     """The frame, and the variables that do not grow, put together from the last checkpoints."""
     manifest = store.manifest
     still = {name: one for name, one in manifest.variables.items() if not one.every}
@@ -107,16 +109,16 @@ def _start(store: Store, path: Path) -> None:
     data = frame_of(store.folder, manifest, manifest.length)
     for name, array in arrays.items():
         data[name] = (still[name].dims, array, dict(still[name].attrs))
-    data.to_netcdf(path, engine="h5netcdf")
+    data.to_netcdf(filling, engine="h5netcdf")
 
 
-def _fill(store: Store, path: Path) -> None:
+def _fill(store: Store, filling: Filling) -> None:
     """Add the variables that grow."""
     import h5netcdf  # type: ignore[import-untyped]
     import h5py  # type: ignore[import-untyped]
 
     manifest, length = store.manifest, store.manifest.length
-    with h5netcdf.File(path, "a") as file:
+    with h5netcdf.File(filling, "a") as file:
         for name, one in manifest.variables.items():
             if one.every:
                 shape = manifest.shape(name, length)
@@ -128,10 +130,11 @@ def _fill(store: Store, path: Path) -> None:
                 )
                 for key, value in one.attrs.items():
                     variable.attrs[key] = value
-    with h5py.File(path, "r+", rdcc_nbytes=CACHE, rdcc_nslots=20011) as file:
+    with h5py.File(filling, "r+", rdcc_nbytes=CACHE, rdcc_nslots=20011) as file:
         open_ones = {name: file[name] for name, one in manifest.variables.items() if one.every}  # keep their caches
         for name, index, array in pieces(store):
             open_ones[name][index] = array
+            filling.check()
 
 
 def pieces(store: Store) -> Iterator[Piece]:

@@ -72,7 +72,7 @@ class WholeRun(Store):
         before = self.length(0)
         reached = max(steps, before)
         self.commit([Segment(0, before, reached, {}, self.kept or {})])
-        return open_result(put_in_place(self, reached, lambda path: data.to_netcdf(path, engine="h5netcdf")))
+        return open_result(put_in_place(self, reached, lambda file: data.to_netcdf(file, engine="h5netcdf")))
 
     def stopped(self) -> KeyboardInterrupt:
         """What to raise after Ctrl-C."""
