@@ -1,28 +1,39 @@
 """A report of sizes and draws too small to say anything, made once."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from unittest.mock import patch
 
-from ceas_physics import page, report
+import ising
+from ceas_physics import page, report, spin_corridor
 
 PLAN = report.Plan((8, 12, 16), (330, 1710, 3720), (4,), (16, 64), 30, 120, 64, False, (*report.ARITHMETIC, "D4"))
 SEED = 1
 
 
-def compute() -> report.Results:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the runs are short
-        return report.compute(PLAN, SEED, False)
+@contextmanager
+def short_runs() -> Iterator[None]:
+    """Corridors from fewer configurations, and no warning of it."""
+    with (
+        patch.object(spin_corridor, "SITES", 2**14),
+        patch.object(spin_corridor, "TOTAL_SCHEDULE", ising.Schedule(50, 200)),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")
+        yield
 
 
 @cache
 def results() -> report.Results:
-    return compute()
+    with short_runs():
+        return report.compute(PLAN, SEED, False)
 
 
 def write(folder: Path) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        page.write(results(), folder)
-        page.write_page(results(), folder)
+    made = results()
+    with short_runs():
+        page.write(made, folder)
+        page.write_page(made, folder)

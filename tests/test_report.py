@@ -101,7 +101,8 @@ def test_answer_is_three_sentences_and_summary_one_screen(folder):
 def test_same_seed_same_numbers(folder):
     _, results = folder
     again = report_module.Results(small_report.SEED)
-    report_module._square(again, small_report.PLAN, False)
+    with small_report.short_runs():
+        report_module._square(again, small_report.PLAN, False)
     report_module._train(again, "steered", Thermostat(), small_report.PLAN, False)
     xr.testing.assert_identical(results.steered, again.steered)
     xr.testing.assert_identical(results.disk, report_module._disk(small_report.SEED))
