@@ -3,18 +3,20 @@
 import json
 import os
 import pickle
+from importlib import import_module
 
 import numpy as np
 import pytest
 import xarray as xr
 
 import ising
-from ising import driver
+from ising import checks, driver
 from ising.plan import make_plan
 from ising.provenance import settings_of
 from ising.store import disk, journal, merge, sampling
 from ising.store import store as store_files
 
+resume = import_module("ising.store.resume")  # in the package that name is its function
 SQUARE = ising.ferromagnet(ising.square(6))
 GLASSES = ising.edwards_anderson(ising.square(6), seed=1, disorder=3)
 CASES = {
@@ -88,6 +90,24 @@ def test_draws_cut_between_two_sweeps(case, tmp_path, monkeypatch):
                 store.commit([sampling.carry(*settings_of(plan), 4, unit, store.checkpoint(unit), 0)])
         merge(store)
     xr.testing.assert_identical(ising.open_run(tmp_path / "run").load(), expected)
+
+
+@pytest.mark.parametrize("case", ["bits", "disorder in lanes", "fields", "arrays"])
+def test_results_of_any_size_run_again(case, monkeypatch):
+    """Nothing of the second run is kept, so that no result is too large; a changed number is found and counted."""
+    model, beta, options = CASES[case]
+    data = run(model, beta, **options)
+    monkeypatch.setattr(checks, "MAX_RESULT_BYTES", 0)
+    monkeypatch.setattr(resume, "PIECE", 0)
+    again = ising.rerun(data, progress=False)
+    assert again.equal
+    assert set(again.compared) == set(data.data_vars)
+    data["energy"][..., 7] += 1
+    data["spins"][..., 0] *= -1
+    wrong = ising.rerun(data, progress=False)
+    lanes = data["energy"].size // data.sizes["draw"]
+    assert wrong.different == {"energy": lanes, "spins": data["spins"].size // data.sizes["site"]}
+    assert ising.rerun(data.isel(beta=slice(0, 0)), progress=False).different["energy"] == lanes * data.sizes["draw"]
 
 
 @pytest.mark.parametrize("case", ["exchange", "wolff", "arrays"])
