@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import version
@@ -36,7 +37,7 @@ RATE = 200.0  # tasks a second that come back at most, longer ones on more threa
 LOOK = 1.0  # seconds between looks at how many threads there are
 LARGE = "distributed.admin.large-graph-warning-threshold"  # checkpoints are meant to travel with their tasks
 AHEAD = 2  # tasks for every thread of the cluster that are out at once
-COMMIT = 1.0  # seconds between commits, at least
+COMMIT, MOST = 1.0, 30.0  # seconds between commits
 SHARE = 100  # the next commit is due after this many times what the last one took
 BUFFER = 64 * 2**20  # bytes that wait for a commit
 PACKAGES = ("ceas-physics", "numba", "numpy")  # whose versions decide bits
@@ -168,8 +169,10 @@ class _Tasks:
         versions = {name: version(name) for name in PACKAGES}
         self.known = client.submit(_known, *settings_of(plan), self.draws, versions, pure=False)  # made anew if lost
         self.keep, self.report, self.waiting = keep, report, list(reversed(units))
-        self.out, self.pending = as_completed(with_results=True), list[Segment]()
+        self.out = as_completed(with_results=True)
+        self.pending, self.size = dict[int, Segment](), 0  # by unit; bytes
         self.futures: dict[str, Any] = {}
+        self.writer = ThreadPoolExecutor(1)
         self.threads, self.looked = 1, -LOOK
         self.due = time.monotonic() + COMMIT
 
@@ -182,19 +185,22 @@ class _Tasks:
             del self.futures[future.key]
             self.report(segment)
             again = segment.stop < self.draws
-            if any(one.unit == segment.unit for one in self.pending):
+            if segment.unit in self.pending:
                 self._keep()
-            self.pending.append(segment)
+            self.pending[segment.unit] = segment
+            self.size += sum(array.nbytes for array in segment.arrays.values())
             if again:
                 self._send(segment.unit, segment.checkpoint)
-            size = sum(array.nbytes for one in self.pending for array in one.arrays.values())
-            if time.monotonic() > self.due or size > BUFFER:
+            if time.monotonic() > self.due or self.size > BUFFER:
                 self._keep()
             self._fill()
 
     def stop(self) -> None:
         """Keep what came back, and call off what is out."""
-        self._keep()
+        try:
+            self._keep()
+        finally:
+            self.writer.shutdown()
         if self.futures and self.client.status == "running":
             self.client.cancel(list(self.futures.values()))
 
@@ -215,12 +221,12 @@ class _Tasks:
         self.out.add(future)
 
     def _keep(self) -> None:
-        started, pending = time.monotonic(), self.pending
-        self.pending = []
+        started, pending = time.monotonic(), list(self.pending.values())
+        self.pending, self.size = {}, 0
         if pending:
-            self.keep(pending)
+            self.writer.submit(self.keep, pending).result()  # Ctrl-C does not break a commit off
         ended = time.monotonic()
-        self.due = ended + max(COMMIT, SHARE * (ended - started))
+        self.due = ended + min(MOST, max(COMMIT, SHARE * (ended - started)))
 
 
 def _sweeps(plan: Plan, checkpoint: Checkpoint) -> int:

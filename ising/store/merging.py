@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +55,7 @@ def put_in_place(store: Store, length: int, write: Callable[[Filling], None]) ->
     part = path.with_name(path.name + SUFFIX)
     try:
         with writing(path):
-            with Filling(part) as file:
+            with Filling(part) as file, _own_locks():
                 write(file)
                 file.finish()
             entry = entry_of_file(part) | {"file": path.name}
@@ -64,6 +66,18 @@ def put_in_place(store: Store, length: int, write: Callable[[Filling], None]) ->
         raise
     store.replace_parts(entry, length)
     return path
+
+
+@contextmanager
+def _own_locks() -> Iterator[None]:
+    """While a Dask client is active, xarray would ask its scheduler for a lock on what only this process writes."""
+    if "dask" in sys.modules:
+        import dask
+
+        with dask.config.set(scheduler="threads"):
+            yield
+    else:
+        yield
 
 
 def merged_file(folder: Path, journal: Journal) -> Path:
