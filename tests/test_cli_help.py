@@ -194,3 +194,20 @@ def test_missing_packages_and_ctrl_c_are_one_line(monkeypatch, capsys):
         monkeypatch.setattr("ceas_physics.cost_tables.tables", fault)
         assert main(["cost"]) == code
         assert re.fullmatch(r"ceas: .*\n", capsys.readouterr().err)
+
+
+def test_literature_says_what_it_missed(monkeypatch, capsys):
+    from ceas_physics.transitions import literature
+
+    near, far = (literature._row("square", "U4", value, 1e-4, 0.0) for value in (0.6107, 0.7))
+    for rows, code in (([near], 0), ([near, far], "ceas: not within two errors or the error asked for: ")):
+        monkeypatch.setattr(literature, "compare", lambda *_, rows=rows: literature.Comparison(rows, ["a note"]))
+        found = 0
+        try:
+            assert main(["literature", "--json"]) == 0
+        except SystemExit as stop:  # a text is printed and the status is 1
+            found = stop.code
+        assert str(found).startswith(str(code))
+        record = json.loads(capsys.readouterr().out)
+        assert [row["met"] for row in record["rows"]] == [row is near for row in rows]
+        assert record["notes"] == ["a note"]

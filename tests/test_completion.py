@@ -23,6 +23,8 @@ ASKED = {  # words on the line, the last one begun -> what a shell must offer
     "ceas sample --lattice hyp": "hyperbolic",
     "ceas train --thermostat fin": "final_address",
     "ceas completion z": "zsh",
+    "ceas scaling --update sw": "swendsen_wang",
+    "ceas anneal --schedule cor": "corridor",
     "ceas bench an": "anneal",
     "ceas resume myst": "mystore",
     "ceas rerun myr": "myrun.nc",

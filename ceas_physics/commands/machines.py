@@ -68,9 +68,9 @@ def _bench(options: argparse.Namespace) -> None:
     if options.what == "scale":
         from .. import bench_scale
 
-        text, marks = bench_scale.run(seed=options.seed, progress=not options.quiet), bench_scale.MARKS
+        text, marks = bench_scale.run(seed=options.seed, progress=bars(options)), bench_scale.MARKS
     else:
-        text = bench.run(seed=options.seed, progress=not options.quiet, with_peers=options.peers)
+        text = bench.run(seed=options.seed, progress=bars(options), with_peers=options.peers)
     show(text)
     if options.out:
         write_between(text, options.out, marks)

@@ -42,17 +42,25 @@ def _completion(options: argparse.Namespace) -> None:
     from ..cli import make_parser
 
     parser = make_parser()
-    _add_files(parser)
+    _describe(parser)
     print(shtab.complete(parser, options.shell))
 
 
-def _add_files(parser: argparse.ArgumentParser) -> None:
-    """Say which options take files or folders, of this parser and of all below it."""
+def _describe(parser: argparse.ArgumentParser) -> None:
+    """Say which options take files, folders or names that the library checks, of this parser and of all below it."""
     import shtab
 
+    from ising.engine import UPDATES
+
+    from ..npu.devices import DEVICES
+    from ..npu.schedules import SCHEDULES
+
+    names = {"update": ("auto", *UPDATES), "device": tuple(DEVICES), "schedule": tuple(SCHEDULES)}
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             for sub in action.choices.values():
-                _add_files(sub)
+                _describe(sub)
+        elif action.dest in names:
+            action.choices = names[action.dest]
         elif action.type is Path or action.dest in ("model", "instance"):
             action.complete = shtab.DIRECTORY if action.dest in FOLDERS else shtab.FILE  # type: ignore[attr-defined]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ..folders import check_file, write_between
 from .options import add_command, bars
+from .terminal import say, show
 
 
 def add(commands: Any) -> None:
@@ -20,8 +22,8 @@ def add(commands: Any) -> None:
     text = "Transitions of hyperbolic lattices: closed maps, open patches, the proposed formula (about 20 minutes)."
     sub = add_command(commands, "hyperbolic", _hyperbolic, text, "ceas-hyperbolic")
     sub.add_argument("--quick", action="store_true", help="a 2-minute version: 3 tilings, small maps, large errors")
-    text = "Critical points against published values: 20 minutes on 2 cores."
-    sub = add_command(commands, "literature", _literature, text)
+    text = "Critical points against published values (20 minutes); exit status 1 if one is missed."
+    sub = add_command(commands, "literature", _literature, text, json=True)
     sub.add_argument("--quick", action="store_true", help="a 20-second version, which misses the errors asked for")
     sub.add_argument("--out", type=Path, help="Markdown file; one with literature marks keeps its other text")
 
@@ -31,7 +33,7 @@ def _report(options: argparse.Namespace) -> None:
     from ..report import report
 
     results = report(options.out, options.quick, options.seed, not options.quiet, options.claims)
-    print(findings.summary(results))
+    show(findings.summary(results))
     print(f"The page: {options.out / page.PAGE}")
 
 
@@ -39,7 +41,7 @@ def _hyperbolic(options: argparse.Namespace) -> None:
     from ..transitions import hyperbolic
 
     plan = hyperbolic.QUICK if options.quick else hyperbolic.Plan()
-    print(hyperbolic.run(options.out, plan, options.seed, bars(options)))
+    show(hyperbolic.run(options.out, plan, options.seed, bars(options)))
     print(f"Tables and pictures: {options.out}")
 
 
@@ -50,7 +52,8 @@ def _literature(options: argparse.Namespace) -> None:
         check_file(options.out)
     plan = literature.QUICK if options.quick else literature.FULL
     result = literature.compare(plan, options.seed, bars(options))
-    print(result.markdown())
+    rows = [asdict(row) | {"met": row.met} for row in result.rows]
+    say(result.markdown(), {"rows": rows, "notes": result.notes}, options)
     if options.out:
         write_between(result.markdown(), options.out, literature.MARKS)
     if result.missed:
