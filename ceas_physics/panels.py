@@ -183,8 +183,8 @@ def training(results: Results) -> list[Panel]:
             Panel(
                 f"entropy_{name}",
                 f"Entropy under {words}",
-                "Mean over all rows of a validation batch, head by head; shaded: the corridor. One run, so no error of "
-                "its own.",
+                "Mean over the rows of the same sequences of validation text, head by head; shaded: the corridor. One "
+                "run, so no error bars.",
                 f"{code}figures.entropy_trace(run)",
                 partial(_entropy, results, run),
             ),
