@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 SECONDS = 5.0  # of work a task, at least: about what a lost worker loses
-RATE = 200.0  # tasks a second that come back at most, longer ones on more threads: docs/scaling_out.md measures why
+RATE = 100.0  # tasks a second that come back at most, longer ones on more threads: docs/scaling_out.md measures why
 LOOK = 1.0  # seconds between looks at how many threads there are
 LARGE = "distributed.admin.large-graph-warning-threshold"  # checkpoints are meant to travel with their tasks
 AHEAD = 2  # tasks for every thread of the cluster that are out at once

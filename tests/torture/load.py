@@ -158,7 +158,7 @@ def main() -> None:
     for units in (10_000, 100_000):
         print(manifest_load(units), flush=True)
     cluster.RATE = math.inf
-    for workers in (2, 32, 128):
+    for workers in (2, 32, 96):
         print(task_load(workers, 400, 5, 0.0), flush=True)
     print(task_load(2, 8, 10_000, 0.2), flush=True)
     print(task_load(2, 8, 10_000, 0.2, store=True), flush=True)
