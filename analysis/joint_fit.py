@@ -156,7 +156,8 @@ def fit_jointly(points: Points, form: Form, beta_c: float, y: float) -> JointFit
     dof = len(points.value) - form.n_parameters
     if dof < 1:
         raise ValueError(
-            f"{form.n_parameters} parameters need more than {len(points.value)} points near beta_c: use more beta there"
+            f"{form.n_parameters} parameters need more than {len(points.value)} points near beta_c, "
+            "whose number depends on the dimension: use more beta there"
         )
     unit = float(np.max(np.abs(points.beta / beta_c - 1)))  # makes x of order one
     theta = np.array([beta_c, y])

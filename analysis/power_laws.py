@@ -192,7 +192,9 @@ def dynamic_exponent(
 def _dynamics(data: Data, beta: float, observable: str, law: Law, smallest: int) -> xr.Dataset:
     runs = sorted((run for run in check_runs(data) if int(run["n_sites"]) >= smallest), key=_sites)
     if len({_sites(run) for run in runs}) < 2:
-        raise ValueError(f"a dynamic exponent needs at least 2 different sizes, got {len(runs)}: add sizes")
+        raise ValueError(
+            f"a dynamic exponent needs at least 2 different sizes, got {len(runs)} from {smallest=} on: add sizes"
+        )
     tau, error = np.array([_tau(run, beta, observable) for run in runs]).T
     sizes = np.array([_sites(run) for run in runs])
     line = fit_line(np.log(_lengths(sizes, law)), np.log(tau), error / tau)

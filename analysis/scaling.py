@@ -157,7 +157,9 @@ def joint_scaling(data: Data, quantity: str, dimension: int | str | None, smalle
     runs = measure_sizes(data, smallest)
     n_sizes = len({run.n_sites for run in runs})
     if n_sizes < FEWEST_SIZES:
-        raise ValueError(f"a scaling fit needs at least {FEWEST_SIZES} different sizes, got {n_sizes}: add sizes")
+        raise ValueError(
+            f"a scaling fit needs at least {FEWEST_SIZES} different sizes, got {n_sizes} from {smallest=} on: add sizes"
+        )
     points, start = _points_near_crossing(runs, quantity, law)
     fit = _best_fit(points, law, quantity, start)
     return _report(fit, points, law, quantity)

@@ -135,7 +135,9 @@ def fit_shared(
     runs = measure_sizes(data, smallest)
     n_sizes = len({run.n_sites for run in runs})
     if n_sizes < FEWEST_SIZES:
-        raise ValueError(f"a scaling fit needs at least {FEWEST_SIZES} different sizes, got {n_sizes}: add sizes")
+        raise ValueError(
+            f"a scaling fit needs at least {FEWEST_SIZES} different sizes, got {n_sizes} from {smallest=} on: add sizes"
+        )
     near, start = _near(runs, names, law)
     if "omega" in priors:
         start[2] = priors["omega"][0] / law.root

@@ -113,7 +113,10 @@ def solve(system: System, start: Array) -> Solution:
     n_parameters = len(free) + weighted(start).shape[1]
     dof = len(target) + len(system.priors) - n_parameters
     if dof < 1:
-        raise ValueError(f"{n_parameters} parameters need more than {len(target)} values near beta_c: use more beta")
+        raise ValueError(
+            f"{n_parameters} parameters need more than {len(target)} values near beta_c, "
+            "whose number depends on the dimension: use more beta"
+        )
     scale = np.array([np.ptp(beta) / 10, 0.05, 0.05])[free]
     bounds = np.array([beta.min(), 1e-3, 1e-3])[free], np.array([beta.max(), 10.0, 10.0])[free]
     found = least_squares(residuals, start[free], x_scale=scale, bounds=bounds, xtol=1e-12, ftol=1e-12, gtol=1e-12)

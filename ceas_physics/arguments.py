@@ -10,7 +10,7 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 import xarray as xr
 
-from ising.arguments import as_choice, as_flag, as_kind, as_number, as_numbers, real_numbers, refuse
+from ising.arguments import as_choice, as_flag, as_kind, as_number, as_numbers, as_path, real_numbers, refuse
 from ising.arguments import shown as shown
 from ising.integers import as_integer
 
@@ -143,7 +143,8 @@ def table_with(*needs: str, source: str) -> Rule:
         missing = [need for need in needs if need not in value]
         if missing:
             raise ValueError(f"{name} must hold {', '.join(missing)}, as that of {source} does")
-        odd = [need for need in needs if value[need].dtype.kind not in "biufSUT" or value[need].size == 0]
+        kinds = {need: "biufSUT" if need in value.coords else "biuf" for need in needs}
+        odd = [need for need in needs if value[need].dtype.kind not in kinds[need] or value[need].size == 0]
         if odd:
             raise ValueError(f"{name} must hold real numbers, got {odd[0]} of dtype {value[odd[0]].dtype}")
         return value
@@ -156,6 +157,23 @@ def function(name: str, value: Any) -> Any:
     if not callable(value):
         refuse(name, "a function", value)
     return value
+
+
+def path(name: str, value: Any) -> Any:
+    """A path, not empty."""
+    as_path(name, value)
+    return value
+
+
+def yes_or_no(name: str, value: Any) -> np.ndarray:
+    """An array of booleans, or of 0 and 1."""
+    try:
+        found = np.asarray(value)
+    except Exception:  # ragged, or a foreign object, which may raise anything
+        refuse(name, "an array of True and False", value)
+    if found.dtype.kind not in "biuf" or isinstance(value, np.ma.MaskedArray) or not np.isin(found, (0, 1)).all():
+        refuse(name, "an array of True and False, or 1 and 0", value)
+    return found.astype(bool)
 
 
 def text(name: str, value: Any) -> str:

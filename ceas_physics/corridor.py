@@ -129,7 +129,10 @@ def compare(systems: Iterable[System], u_min: float = 0.06, nu: float = 1.0) -> 
     """
     if not isinstance(systems, Iterable):
         rules.refuse("systems", "corridor.System entries", systems)
-    systems = list(systems)
+    try:
+        systems = list(systems)
+    except Exception:  # a foreign object may raise anything
+        rules.refuse("systems", "corridor.System entries", systems)
     strangers = [system for system in systems if not isinstance(system, System)]
     if strangers:
         raise ValueError(f"systems must be corridor.System entries, got {rules.shown(strangers[0])}; see spin_systems")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ising
+from ising.arguments import as_path
 from ising.store import Rerun
 from ising.store.codec import unpack
 from ising.store.disk import read_checked
@@ -44,7 +45,7 @@ def open_run(path: str | Path) -> Any:
     StoreError
         No store, another format, damaged, or an anneal that is not finished.
     """
-    folder = Path(path).expanduser().absolute()
+    folder = as_path("path", path).absolute()
     manifest = read_manifest(folder)
     if manifest.kind == TRAIN:
         from .training.trace import trace
@@ -75,7 +76,7 @@ def resume(path: str | Path, progress: bool = True, threads: int | None = None) 
     StoreError
         No store, damaged, being written, or the disk refuses.
     """
-    folder = Path(path).expanduser().absolute()
+    folder = as_path("path", path).absolute()
     manifest = read_manifest(folder)
     if manifest.kind not in (TRAIN, ANNEAL):
         return ising.resume(folder, progress, threads)
@@ -109,7 +110,7 @@ def rerun(
     """
     import xarray as xr
 
-    path = Path(source).expanduser().absolute()
+    path = as_path("source", source).absolute()
     if path.is_dir():
         manifest = read_manifest(path)
         if manifest.kind not in (TRAIN, ANNEAL):

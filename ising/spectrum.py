@@ -25,7 +25,7 @@ def adjacency_matrix(lattice: Lattice) -> csr_array:
     """The adjacency matrix A: (n_sites, n_sites), 1.0 at the two places of every bond."""
     from scipy.sparse import csr_array
 
-    first, second = lattice.bonds.T
+    first, second = as_lattice(lattice).bonds.T
     places = np.concatenate([first, second]), np.concatenate([second, first])
     return csr_array((np.ones(2 * lattice.n_bonds), places), shape=(lattice.n_sites, lattice.n_sites))
 

@@ -107,7 +107,7 @@ def test_the_learning_rate_is_chosen_without_the_test_images():
     rates = (1e-6, 0.02, 10.0)
     assert learning.choose_learning_rate(images, rates, settings) == 0.02
     assert learning.choose_learning_rate(blind, rates, settings) == 0.02
-    with pytest.raises(ValueError, match="at least one"):
+    with pytest.raises(ValueError, match="rates must be a non-empty array"):
         learning.choose_learning_rate(images, [], settings)
 
 

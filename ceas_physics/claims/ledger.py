@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 from tqdm.auto import tqdm
 
+from ising.arguments import as_flag, as_path, refuse
 from ising.streams import check_seed
 
 from ..provenance import stamp
@@ -89,9 +90,15 @@ def run(
     >>> ledger.verdict.item(), round(ledger.number.item(), 3)
     ('inconsistent', 0.461)
     """
+    if ids is not None and (isinstance(ids, str) or not _all_text(ids)):
+        refuse("ids", "names of claims such as ['C1', 'C2/GPT-3'], or None", ids)
+    if claimed is not None and (not isinstance(claimed, Mapping) or not _all_text(claimed)):
+        refuse("claimed", "a dict such as claimed_numbers(), or None", claimed)
+    results = RESULTS if results is None else as_path("results", results)
+    full, progress = as_flag("full", full), as_flag("progress", progress)
     numbers = claimed_numbers() if claimed is None else claimed
     chosen = _chosen(ids, numbers)
-    look = Look({}, Path(results or RESULTS), full, check_seed(seed), progress and full)
+    look = Look({}, Path(results), full, check_seed(seed), progress and full)
     records: list[dict[str, Any]] = []
     with tqdm(chosen.items(), desc="claims", unit="claim", disable=not progress) as bar:
         for id, rows in bar:
@@ -108,6 +115,7 @@ def read(path: str | Path) -> xr.Dataset:
     ValueError
         There is no such file, or it holds something else.
     """
+    path = as_path("path", path)
     try:
         with xr.open_dataset(path) as data:
             found = data.load()
@@ -120,13 +128,17 @@ def read(path: str | Path) -> xr.Dataset:
     return found
 
 
+def _all_text(names: Any) -> bool:
+    return isinstance(names, Sequence | Mapping) and all(isinstance(name, str) for name in names)
+
+
 def _chosen(ids: Sequence[str] | None, numbers: Mapping[str, Any]) -> dict[str, list[str]]:
     """The claims asked for, in the order of the claimed numbers, each with its rows; no rows: all."""
     wanted: dict[str, list[str]] = {}
     for name in numbers if ids is None else ids:
         id, _, row = name.partition("/")
         if id not in REGISTRY:
-            raise ValueError(f"claims are {', '.join(numbers)}, and rows of them such as C2/GPT-3; got {name!r}")
+            raise ValueError(f"ids: claims are {', '.join(numbers)}, and rows of them such as C2/GPT-3; got {name!r}")
         wanted.setdefault(id, []).append(row)
     return {id: [] if "" in wanted[id] else wanted[id] for id in numbers if id in wanted}
 

@@ -11,6 +11,7 @@ from scipy.special import stdtrit
 
 import analysis
 import ising
+from ising.arguments import as_numbers, refuse
 
 from ..npu import EnergyModel, PBit, Realism, anneal, dictionary, learning, memory
 from ..npu.useful_bits import useful_bits
@@ -57,9 +58,15 @@ def energy_to_solution(look: Look) -> list[Finding]:
 
 def measure_capacity(plan: CapacityPlan, seed: int) -> xr.Dataset:
     """Load at which half of the patterns come back, with its error, on (n_sites,) for complete graphs."""
+    if (
+        not isinstance(plan, Mapping)
+        or not plan
+        or not all(isinstance(entry, tuple) and len(entry) == 2 for entry in plan.values())
+    ):
+        refuse("plan", "a dict of number of spins: (loads, draws)", plan)
     found = []
     for n, (loads, draws) in plan.items():
-        counts = [round(load * n) for load in loads]
+        counts = [round(load * n) for load in as_numbers("loads of plan", loads, above=0, most=10)]
         found.append(memory.capacity(memory.retrieval(ising.complete(n), counts, draws=draws, seed=seed)))
     columns = {"capacity": [each.value for each in found], "capacity_error": [each.error for each in found]}
     return xr.Dataset({name: ("n_sites", values) for name, values in columns.items()}, {"n_sites": list(plan)})

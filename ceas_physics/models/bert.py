@@ -90,6 +90,7 @@ class Bert:
         rules.kind(BertShape, "BertShape(...)")("shape", self.shape)
         rules.kind(Mapping, "{name: array}")("parameters", self.parameters)
         rules.text("name", self.name)
+        rules.optional(rules.function)("tokenizer", self.tokenizer)
         if not isinstance(self.ends, tuple | list) or len(self.ends) != 2:
             rules.refuse("ends", "the numbers of two tokens", self.ends)
         for end in self.ends:
@@ -117,6 +118,8 @@ class Bert:
 
     def embed(self, tokens: np.ndarray) -> np.ndarray:
         """The residual stream before the first layer, (passage, token, d_model)."""
+        tokens = rules.shaped("passage", "token", rule=rules.tokens)("tokens", tokens)
+        check_tokens(tokens, self.shape.vocabulary, self.shape.positions)
         word, position, kind = (
             self.parameters[f"embeddings.{name}_embeddings.weight"] for name in ("word", "position", "token_type")
         )
@@ -124,8 +127,6 @@ class Bert:
 
     def forward(self, tokens: np.ndarray) -> Iterator[LayerPass]:
         """One layer after the other of passages of tokens (passage, token)."""
-        tokens = rules.shaped("passage", "token", rule=rules.tokens)("tokens", tokens)
-        check_tokens(tokens, self.shape.vocabulary, self.shape.positions)
         x, p, heads = self.embed(tokens), self.parameters, self.shape.n_heads
         for i in range(self.shape.n_layers):
             layer = f"encoder.layer.{i}"

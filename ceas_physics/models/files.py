@@ -76,7 +76,7 @@ def _find(source: str | Path) -> Path:
     found = [entry for entry in candidates if entry.suffix in SUFFIXES]
     if not found:
         raise ValueError(
-            f"{source} holds no model that can be read: give one of {', '.join(SUFFIXES)} "
+            f"source {str(source)!r} holds no model that can be read: give one of {', '.join(SUFFIXES)} "
             "(pickled .bin and .pt files are never opened: convert them)"
         )
     if len({entry.suffix for entry in found}) > 1 or (len(found) > 1 and found[0].suffix != ".safetensors"):

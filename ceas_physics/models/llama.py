@@ -88,6 +88,7 @@ class Llama:
         rules.kind(LlamaShape, "LlamaShape(...)")("shape", self.shape)
         rules.kind(Mapping, "{name: array}")("parameters", self.parameters)
         rules.text("name", self.name)
+        rules.optional(rules.function)("tokenizer", self.tokenizer)
         check_parameters(self.parameters, self.shape.parameter_shapes(), OPTIONAL)
 
     @rules.checked(windows=rules.shaped("passage", "token", rule=rules.integers))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array, issparse
 
 import ising
-from ising.arguments import as_kind
+from ising.arguments import as_kind, as_numbers
 from ising.streams import Purpose, generator
 
 from .realism import Realism
@@ -56,6 +56,9 @@ class Couplings:
 
     def by_site(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Sums over the reads of every site, (n_reads,) -> (n_sites,)."""
+        values = as_numbers("values", values, ndim=1, empty=True)
+        if values.shape != self.neighbors.shape:
+            raise ValueError(f"values must hold one number a read, {self.neighbors.size}, got shape {values.shape}")
         sites = np.repeat(np.arange(self.n_sites), np.diff(self.offsets))
         return np.bincount(sites, values, self.n_sites).astype(float)
 

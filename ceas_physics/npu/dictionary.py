@@ -22,6 +22,7 @@ from ising.tilings.disk import moebius
 Array = NDArray[np.float64]
 MINKOWSKI = np.diag([-1.0, 1.0, 1.0])
 MOST_VISIBLE = 16
+LARGEST = 1e100  # of an entry that is squared
 
 
 def token_field(embedding: ArrayLike, beta: float) -> Array:
@@ -274,7 +275,7 @@ def gradient_share(jacobian: ArrayLike) -> float:
     jacobian
         (n, n), d output_i / d input_j.
     """
-    J = as_numbers("jacobian", jacobian)
+    J = as_numbers("jacobian", jacobian, least=-LARGEST, most=LARGEST)
     if J.ndim != 2 or J.shape[0] != J.shape[1] or not J.any():
         raise ValueError(f"a Jacobian must be square and not zero, got shape {J.shape}")
     return float(np.sum((J + J.T) ** 2) / (4 * np.sum(J**2)))

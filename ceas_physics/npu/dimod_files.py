@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 import ising
 from ising import IsingModel
 
+from .. import arguments as rules
 from .instance_lines import TextPath
 from .problems import from_qubo
 
@@ -32,6 +33,7 @@ class Quadratic(NamedTuple):
     biases: NDArray[np.float64]
 
 
+@rules.checked(path=rules.path)
 def read_dimod(path: TextPath) -> IsingModel:
     """A binary quadratic model of dimod, from ``bqm.to_file()`` or as JSON of ``bqm.to_serializable()``.
 

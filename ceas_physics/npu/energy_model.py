@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from ising.arguments import as_number, as_numbers
 
+from ..arguments import check_broadcast
+
 
 @dataclass(frozen=True)
 class EnergyModel:
@@ -55,5 +57,6 @@ class EnergyModel:
     ) -> NDArray[np.float64]:
         """Joules after that many events of one replica and that much device time."""
         events, time = as_numbers("spin_events", spin_events, least=0), as_numbers("time", time, least=0)
+        check_broadcast(spin_events=events, time=time)
         dynamic = events * (self.spin_event + as_number("mean_degree", mean_degree, least=0) * self.coupling_read)
         return np.asarray(dynamic + self.static_power * self.time_unit * time)

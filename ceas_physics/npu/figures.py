@@ -13,8 +13,11 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 
+from analysis.arguments import as_table
 from analysis.disk import animate_disk
+from analysis.drawing import check_axes, picture
 from ising import Lattice
+from ising.arguments import as_kind, as_number, refuse
 
 ENTROPY_COLOR = "#2a6f97"
 CORRIDOR_COLOR = "#e09f3e"
@@ -22,6 +25,7 @@ ENERGY_COLOR = "#9e2a2b"
 MARKERS = "osD^vPX*<>hdp8"
 
 
+@picture(result="anneal")
 def entropy_corridor(result: xr.Dataset, width: float = 0.05, ax: Axes | None = None) -> Axes:
     """Conditional entropy per spin against time, mean and extremes of the replicas.
 
@@ -36,6 +40,7 @@ def entropy_corridor(result: xr.Dataset, width: float = 0.05, ax: Axes | None = 
     ax
         Axes; a new figure's by default.
     """
+    width = as_number("width", width, least=0)
     ax = ax or plt.subplots(figsize=(5.6, 3.4))[1]
     time = result["time"].values
     if "entropy_target" in result:
@@ -51,8 +56,11 @@ def entropy_corridor(result: xr.Dataset, width: float = 0.05, ax: Axes | None = 
     return _tidy(ax)
 
 
+@picture(result="anneal")
 def energy_trace(result: xr.Dataset, ground_energy: float | None = None, ax: Axes | None = None) -> Axes:
     """Energy per spin against time, mean and extremes of the replicas, and the lowest energy if it is known."""
+    if ground_energy is not None:
+        ground_energy = as_number("ground_energy", ground_energy)
     ax = ax or plt.subplots(figsize=(5.6, 3.4))[1]
     n_sites = result.attrs["n_sites"]
     _band(ax, result["energy"] / n_sites, ENERGY_COLOR, "energy")
@@ -77,6 +85,12 @@ def time_to_solution(data: xr.Dataset, family: str, ax: Axes | None = None) -> A
     ax
         Axes; a new figure's by default.
     """
+    check_axes(ax)
+    as_table("data", data, "bench_report.measure", ("probability", "tts", "tts_low", "tts_high", "n_sites"))
+    if not {"solver", "instance"} <= set(data.dims) or data["n_sites"].dims != ("instance",) or data["tts"].size == 0:
+        raise ValueError(f"data must have the dimensions solver and instance, got {dict(data.sizes)}")
+    if not isinstance(family, str) or family not in data["family"].values:
+        refuse("family", f"one of {', '.join(map(str, np.unique(data['family'].values)))}", family)
     ax = ax or plt.subplots(figsize=(6.4, 4.0))[1]
     part = data.isel(instance=np.flatnonzero(data["family"].values == family)).sortby("n_sites")
     sizes = part["n_sites"].values
@@ -122,9 +136,13 @@ def disk_film(lattice: Lattice, frames: NDArray[np.int8], ax: Axes | None = None
     ValueError
         A lattice without coordinates, or frames that do not fit.
     """
-    if lattice.coordinates is None:
+    check_axes(ax)
+    coordinates = as_kind("lattice", lattice, Lattice, "ising.hyperbolic(5, 4, 3)").coordinates
+    if coordinates is None:
         raise ValueError(f"{lattice.name} has no coordinates in the disk; take ising.hyperbolic(p, q, layers)")
-    return animate_disk(lattice.coordinates, frames, lattice.bonds, ax, interval=interval, walls=True)
+    if np.ndim(frames) != 2 or np.shape(frames)[1] != lattice.n_sites:
+        raise ValueError(f"frames must be (n_frames, {lattice.n_sites}), got shape {np.shape(frames)}")
+    return animate_disk(coordinates, frames, lattice.bonds, ax, interval=interval, walls=True)
 
 
 def _band(ax: Axes, values: xr.DataArray, color: str, name: str) -> None:

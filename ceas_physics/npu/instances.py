@@ -16,6 +16,7 @@ import numpy as np
 import ising
 from ising import IsingModel
 
+from .. import arguments as rules
 from .dimod_files import read_dimod
 from .instance_lines import (
     Line,
@@ -35,6 +36,7 @@ BANNER = (("%%matrixmarket",), ("matrix",), ("coordinate", "array"), ("real", "i
           ("general", "symmetric"))  # fmt: skip
 
 
+@rules.checked(path=rules.path)
 def read_instance(path: TextPath) -> IsingModel:
     """Read a file by its ending: ``.mtx`` MatrixMarket, ``.coo`` COO, ``.bqm`` and ``.json`` dimod, others G-set."""
     readers: dict[str, Callable[[TextPath], IsingModel]] = {
@@ -46,6 +48,7 @@ def read_instance(path: TextPath) -> IsingModel:
     return readers.get(Path(path).suffix.lower(), read_gset)(path)
 
 
+@rules.checked(path=rules.path)
 def read_gset(path: TextPath) -> IsingModel:
     """A graph for Max-Cut in the format of the G-set: a line ``N M``, then M lines ``i j w`` with 1-based vertices.
 
@@ -65,6 +68,7 @@ def read_gset(path: TextPath) -> IsingModel:
     return graph_model(path, lines, header, n_sites, n_edges, "gset", "cut")
 
 
+@rules.checked(path=rules.path, meaning=rules.one_of("cut", "coupling"))
 def read_matrix_market(path: TextPath, meaning: Meaning = "cut") -> IsingModel:
     """A symmetric matrix in a MatrixMarket file, coordinate or array; real, integer or pattern.
 
@@ -80,8 +84,6 @@ def read_matrix_market(path: TextPath, meaning: Meaning = "cut") -> IsingModel:
     ValueError
         A malformed file, with the number of the line.
     """
-    if meaning not in ("cut", "coupling"):
-        raise ValueError(f"meaning must be 'cut' or 'coupling', got {meaning!r}")
     layout, kind, symmetry = _banner(path)
     lines = numbered_lines(path, "%")
     size = first_line(path, lines)
@@ -102,6 +104,7 @@ def read_matrix_market(path: TextPath, meaning: Meaning = "cut") -> IsingModel:
     return graph_model(path, lines, size, rows, count[0], "matrix_market", meaning, both=symmetry == "general")
 
 
+@rules.checked(path=rules.path, vartype=rules.optional(rules.one_of("SPIN", "BINARY")))
 def read_coo(path: TextPath, vartype: Literal["SPIN", "BINARY"] | None = None) -> IsingModel:
     """The text format of dimod: lines ``i j bias``, i = j for linear biases, and ``# vartype=SPIN`` or ``BINARY``.
 

@@ -8,71 +8,27 @@ and they relax to y = tanh(beta (W x + U^T z + b)), z = tanh(beta (U y + c)).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
-from typing import NamedTuple
+from dataclasses import fields, replace
 
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from ising.arguments import as_number
-from ising.integers import as_integer
+from ising.arguments import as_choice, as_number
 from ising.streams import check_seed
+
+from .. import arguments as rules
+from .classifier import Classifier, Images, Learning, check_rows, images_rule, network_rule, start_of
 
 Array = NDArray[np.float64]
 VALIDATION_SHARE = 0.2
+MOST_COUPLINGS = 10**8  # of a layer
 RATES = (0.0025, 0.005, 0.01, 0.02, 0.04, 0.08)
 
 
-@dataclass(frozen=True)
-class Learning:
-    """How a classifier is trained; the same settings serve both methods.
-
-    Attributes
-    ----------
-    hidden
-        Hidden spins.
-    beta
-        Inverse temperature of the spins.
-    nudge
-        Strength eta of the force eta (t - z) on the outputs in the clamped phases, one with +eta, one with -eta.
-    relaxation
-        Rounds of updates, hidden then outputs, in each phase.
-    epochs, batch_size, learning_rate
-        Stochastic gradient descent with momentum 0.9.
-    """
-
-    hidden: int = 64
-    beta: float = 0.5
-    nudge: float = 0.5
-    relaxation: int = 12
-    epochs: int = 40
-    batch_size: int = 32
-    learning_rate: float = 0.01
-
-    def __post_init__(self) -> None:
-        for name in ("hidden", "relaxation", "epochs", "batch_size"):
-            as_integer(name, getattr(self, name), 1)
-        for name in ("beta", "nudge", "learning_rate"):
-            as_number(name, getattr(self, name), above=0)
-
-
-class Classifier(NamedTuple):
-    """Couplings W (hidden, inputs), U (classes, hidden), fields b (hidden,), c (classes,)."""
-
-    W: Array
-    U: Array
-    b: Array
-    c: Array
-
-
-class Images(NamedTuple):
-    """A classification set: pixels (n, pixels) in [-1, 1] and labels (n,), for training and for the test."""
-
-    train: Array
-    train_labels: NDArray[np.int64]
-    test: Array
-    test_labels: NDArray[np.int64]
+ROWS = rules.shaped("n", "inputs")
+SETTINGS = rules.kind(Learning, "Learning()")
+METHOD = rules.one_of("contrastive", "gradient")
 
 
 def digits(test_share: float = 0.25, seed: int = 0) -> Images:
@@ -93,14 +49,18 @@ def digits(test_share: float = 0.25, seed: int = 0) -> Images:
     return Images(scaled[train], labels[train], scaled[test], labels[test])
 
 
+@rules.checked(inputs=rules.count, hidden=rules.count, classes=rules.count)
 def initial(inputs: int, hidden: int, classes: int, seed: int = 0) -> Classifier:
     """Normal couplings of standard deviation 1/sqrt(inputs of the layer), no fields."""
+    if inputs * hidden > MOST_COUPLINGS or hidden * classes > MOST_COUPLINGS:
+        raise ValueError(f"inputs, hidden and classes make more than {MOST_COUPLINGS} couplings")
     rng = np.random.default_rng(check_seed(seed))
     W = rng.standard_normal((hidden, inputs)) / np.sqrt(inputs)
     U = rng.standard_normal((classes, hidden)) / np.sqrt(hidden)
     return Classifier(W, U, np.zeros(hidden), np.zeros(classes))
 
 
+@rules.checked(network=network_rule, x=ROWS, settings=SETTINGS, targets=rules.optional(ROWS), nudge=rules.number)
 def relax(
     network: Classifier, x: Array, settings: Learning, start: tuple[Array, Array] | None = None,
     targets: Array | None = None, nudge: float = 0.0,
@@ -120,9 +80,12 @@ def relax(
     -------
     y (n, hidden), z (n, classes)
     """
+    check_rows(network, x, targets)
     beta = settings.beta
     below = x @ network.W.T + network.b
-    y, z = start if start else (np.zeros(below.shape), np.zeros((len(x), len(network.c))))
+    y, z = np.zeros(below.shape), np.zeros((len(x), len(network.c)))
+    if start is not None:
+        y, z = start_of(start, y.shape, z.shape)
     for _ in range(settings.relaxation):
         y = np.tanh(beta * (below + z @ network.U))
         field = y @ network.U.T + network.c
@@ -132,12 +95,14 @@ def relax(
     return y, z
 
 
+@rules.checked(network=network_rule, x=ROWS, targets=ROWS, settings=SETTINGS)
 def contrastive_gradient(network: Classifier, x: Array, targets: Array, settings: Learning) -> Classifier:
     """Gradient of the loss (1/2) |z - t|^2 at the free relaxed state, from two clamped ones, averaged over the rows.
 
     dL/dW = -(<y x>_(+eta) - <y x>_(-eta)) / (2 eta), and so on: products of the spins at the two ends of each coupling,
     exact up to O(eta^2) once the phases have relaxed (Scellier and Bengio 2017). No signal travels backwards.
     """
+    check_rows(network, x, targets)
     free = relax(network, x, settings)
     plus, minus = (relax(network, x, settings, free, targets, sign * settings.nudge) for sign in (1, -1))
     scale = -1.0 / (2 * settings.nudge * len(x))
@@ -150,14 +115,18 @@ def contrastive_gradient(network: Classifier, x: Array, targets: Array, settings
     )
 
 
+@rules.checked(network=network_rule, x=ROWS, beta=rules.positive)
 def forward(network: Classifier, x: Array, beta: float) -> tuple[Array, Array]:
     """The layers without feedback: y = tanh(beta (W x + b)), z = tanh(beta (U y + c))."""
+    check_rows(network, x)
     y = np.tanh(beta * (x @ network.W.T + network.b))
     return y, np.tanh(beta * (y @ network.U.T + network.c))
 
 
+@rules.checked(network=network_rule, x=ROWS, targets=ROWS, settings=SETTINGS)
 def backward_gradient(network: Classifier, x: Array, targets: Array, settings: Learning) -> Classifier:
     """Gradient of (1/2) |z - t|^2 for `forward` by backpropagation, averaged over the rows."""
+    check_rows(network, x, targets)
     y, z = forward(network, x, settings.beta)
     at_z = (z - targets) * settings.beta * (1 - z**2) / len(x)
     at_y = (at_z @ network.U) * settings.beta * (1 - y**2)
@@ -167,6 +136,7 @@ def backward_gradient(network: Classifier, x: Array, targets: Array, settings: L
 METHODS = {"contrastive": contrastive_gradient, "gradient": backward_gradient}
 
 
+@rules.checked(images=images_rule, settings=rules.optional(SETTINGS))
 def train(images: Images, settings: Learning | None = None, method: str = "contrastive", seed: int = 0) -> Classifier:
     """Train a classifier; both methods see the same batches, start and number of parameters.
 
@@ -186,8 +156,7 @@ def train(images: Images, settings: Learning | None = None, method: str = "contr
     ValueError
         An unknown method.
     """
-    if method not in METHODS:
-        raise ValueError(f"method must be one of {sorted(METHODS)}, got {method!r}")
+    as_choice("method", method, METHODS)
     settings = settings or Learning()
     classes = int(images.train_labels.max()) + 1
     network = initial(images.train.shape[1], settings.hidden, classes, seed)
@@ -203,6 +172,7 @@ def train(images: Images, settings: Learning | None = None, method: str = "contr
     return network
 
 
+@rules.checked(network=network_rule, x=ROWS, settings=SETTINGS, method=METHOD)
 def predict(network: Classifier, x: ArrayLike, settings: Learning, method: str = "contrastive") -> NDArray[np.int64]:
     """The class of the largest output, of the relaxed spins ("contrastive") or the layers without feedback."""
     pixels = np.asarray(x, dtype=np.float64)
@@ -210,11 +180,16 @@ def predict(network: Classifier, x: ArrayLike, settings: Learning, method: str =
     return np.argmax(outputs[1], axis=1)
 
 
+@rules.checked(labels=rules.tokens)
 def accuracy(network: Classifier, x: ArrayLike, labels: ArrayLike, settings: Learning, method: str) -> float:
     """Share of images whose class `predict` finds."""
-    return float(np.mean(predict(network, x, settings, method) == np.asarray(labels)))
+    found = predict(network, x, settings, method)
+    if np.shape(labels) != found.shape:
+        raise ValueError(f"labels must be {found.shape}, one a row of x, got shape {np.shape(labels)}")
+    return float(np.mean(found == np.asarray(labels)))
 
 
+@rules.checked(images=images_rule, rates=rules.shaped("rates"), settings=rules.optional(SETTINGS), method=METHOD)
 def choose_learning_rate(
     images: Images, rates: Sequence[float], settings: Learning | None = None, method: str = "contrastive", seed: int = 0
 ) -> float:
@@ -225,8 +200,6 @@ def choose_learning_rate(
     ValueError
         No rates, or an unknown method.
     """
-    if not len(rates):
-        raise ValueError("learning rates to choose from: at least one, got none")
     settings = settings or Learning()
     held = round(VALIDATION_SHARE * len(images.train))
     order = np.random.default_rng(np.random.SeedSequence(check_seed(seed), spawn_key=(2,))).permutation(
@@ -239,6 +212,9 @@ def choose_learning_rate(
     return tried[int(np.argmax(found))].learning_rate
 
 
+@rules.checked(
+    seeds=rules.shaped("seeds", rule=rules.tokens), settings=rules.optional(SETTINGS), rates=rules.shaped("rates")
+)
 def compare_on_digits(
     seeds: Sequence[int] = (0, 1, 2), settings: Learning | None = None, rates: Sequence[float] = RATES
 ) -> xr.Dataset:
@@ -256,7 +232,7 @@ def compare_on_digits(
     """
     settings = settings or Learning()
     found, rate = np.empty((2, len(METHODS), len(seeds)))
-    for k, seed in enumerate(seeds):
+    for k, seed in enumerate(map(int, seeds)):
         images = digits(seed=seed)
         for row, method in enumerate(METHODS):
             rate[row, k] = choose_learning_rate(images, rates, settings, method, seed)

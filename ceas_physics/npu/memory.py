@@ -180,6 +180,8 @@ def capacity(data: xr.Dataset) -> Capacity:
     """
     if "retrieved" not in as_kind("data", data, xr.Dataset, "retrieval(...)"):
         raise ValueError(f"data must be what retrieval(...) gives, got variables {list(data)}")
+    if not {"memory_load", "draw"} <= set(data["retrieved"].dims) or "memory_load" not in data.coords:
+        raise ValueError(f"data must have the dimensions memory_load and draw, got {data['retrieved'].dims}")
     order = np.argsort(data["memory_load"].values)
     loads, share = data["memory_load"].values[order], data["retrieved"].transpose("memory_load", "draw").values[order]
     draws = share.shape[1]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 import ising
 from ising import IsingModel
-from ising.arguments import as_kind, as_number, shown
+from ising.arguments import as_kind, as_number, refuse
 from ising.integers import as_integer
 
 LARGEST = 1e100  # of numbers to be partitioned
@@ -118,7 +119,11 @@ def number_partitioning(numbers: Sequence[float]) -> tuple[IsingModel, Callable[
     >>> decode([1, 1, 1, -1, -1]).difference
     0
     """
-    values = _numbers("numbers", numbers := list(numbers) if isinstance(numbers, Iterable) else numbers)
+    try:
+        numbers = list(numbers)
+    except Exception:  # a foreign object may raise anything
+        refuse("numbers", "a list of real numbers", numbers)
+    values = _numbers("numbers", numbers)
     if len(values) < 2 or np.abs(values).max() > LARGEST:
         raise ValueError(f"numbers must be two or more of size up to {LARGEST:g}; divide by a common factor")
     lattice = ising.complete(len(values))
@@ -209,8 +214,14 @@ def from_qubo(linear: ArrayLike, pairs: ArrayLike, quadratic: ArrayLike, offset:
     [-1.0, 0.0]
     """
     a, b = _numbers("linear", linear), _numbers("quadratic", quadratic)
-    if np.shape(pairs) != (len(b), 2) and np.size(pairs) + len(b):
-        raise ValueError(f"pairs must be (m, 2) with a quadratic term each, got {np.shape(pairs)} and {len(b)} terms")
+    try:
+        ends = np.asarray(pairs)
+    except Exception:  # ragged, or a foreign object, which may raise anything
+        refuse("pairs", "integers of shape (m, 2)", pairs)
+    if ends.size and ends.dtype.kind not in "iu":
+        refuse("pairs", "integers of shape (m, 2)", pairs)
+    if ends.shape != (len(b), 2) and ends.size + len(b):
+        raise ValueError(f"pairs must be (m, 2) with a quadratic term each, got {ends.shape} and {len(b)} terms")
     lattice = ising.from_bonds(len(a), pairs, name="qubo")
     fields = -a / 2
     for column in range(2):
@@ -228,9 +239,13 @@ def _lattice(graph: Any) -> ising.Lattice:
 def _numbers(name: str, values: ArrayLike) -> NDArray[np.float64]:
     """(n,) finite doubles."""
     try:
-        array = np.array([float(value) for value in np.asarray(values, dtype=object)])
-    except (TypeError, ValueError, OverflowError):
-        raise ValueError(f"{name} must be a list of real numbers, got {shown(values)}") from None
+        given = list(np.asarray(values, dtype=object))
+        real = all(isinstance(value, Real) for value in given)
+        array = np.array([float(value) for value in given if real])
+    except Exception:  # a foreign object may raise anything
+        refuse(name, "a list of real numbers", values)
+    if not real:
+        refuse(name, "a list of real numbers", values)
     if not np.isfinite(array).all():
         raise ValueError(f"{name} must be finite, got {array[~np.isfinite(array)][0]}")
     return array

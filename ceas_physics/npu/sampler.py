@@ -72,7 +72,9 @@ class CeasSampler(dimod.Sampler):
         start = perf_counter_ns()
         known = self.remove_unknown_kwargs(**parameters)
         if not isinstance(bqm, dimod.BinaryQuadraticModel):
-            raise ValueError(f"CeasSampler takes a binary quadratic model, got {type(bqm).__name__}; convert it first")
+            raise ValueError(
+                f"CeasSampler takes a binary quadratic model as bqm, got {type(bqm).__name__}; convert it first"
+            )
         if not bqm.num_variables:
             return dimod.SampleSet.from_samples_bqm([], bqm)
         seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed

@@ -12,6 +12,8 @@ from ising.arguments import as_number, as_numbers
 from ising.integers import as_integer
 from ising.streams import check_seed
 
+from ..arguments import check_broadcast, yes_or_no
+
 GOAL = 0.99
 CONFIDENCE = 0.95
 RESAMPLES = 2000
@@ -77,7 +79,9 @@ def tts(seconds: ArrayLike, probability: ArrayLike, goal: float = GOAL) -> NDArr
     p, goal = as_numbers("probability", probability, least=0, most=1), as_number("goal", goal, above=0, below=1)
     failures = np.log1p(-np.clip(p, 1e-300, goal))
     repeats = np.where(p > 0.0, log(1.0 - goal) / failures, inf)
-    return np.asarray(seconds, dtype=float) * repeats
+    times = as_numbers("seconds", seconds, least=0)
+    check_broadcast(seconds=times, probability=p)
+    return np.asarray(times * repeats)
 
 
 def largest_probability(runs: int, confidence: float = CONFIDENCE) -> float:
@@ -120,7 +124,7 @@ def time_to_solution(
     >>> print(time_to_solution(np.ones(10), np.zeros(10)))
     > 15.4 (95%)
     """
-    times, found = as_numbers("seconds", seconds, least=0, empty=True), np.asarray(hits, dtype=bool)
+    times, found = as_numbers("seconds", seconds, least=0, empty=True), yes_or_no("hits", hits)
     confidence = as_number("confidence", confidence, above=0, below=1)
     if times.ndim != 1 or times.size == 0 or times.shape != found.shape:
         raise ValueError(
@@ -181,11 +185,11 @@ def success_correlation(hits: ArrayLike) -> SuccessCorrelation:
     >>> success_correlation([[1, 1, 1], [0, 0, 0], [1, 1, 1], [0, 0, 0]]).value
     1.0
     """
-    found = np.asarray(hits, dtype=bool)
+    found = yes_or_no("hits", hits)
     if found.ndim != 2 or found.shape[0] < 3 or found.shape[1] < 2:
         raise ValueError(f"hits must be (words, members) with 3 words and 2 members or more, got shape {found.shape}")
     if found.all() or not found.any():
-        raise ValueError("all members of all words succeeded, or none did: no correlation is defined")
+        raise ValueError("hits are all equal, of all members of all words: no correlation is defined")
     shares, members = found.mean(axis=1), found.shape[1]
     value = _intraclass(shares, members)
     left_out = np.array([_intraclass(np.delete(shares, k), members) for k in range(len(shares))])

@@ -8,6 +8,8 @@ from dataclasses import asdict, replace
 import xarray as xr
 from numpy.typing import ArrayLike
 
+from ising.arguments import as_kind
+
 from ..provenance import versions
 from .lookup import LookupTask
 from .lookup_training import LookupTraining, measure
@@ -37,6 +39,9 @@ def measure_conditions(
     training: LookupTraining, betas: ArrayLike = NAMED_BETAS, n_seeds: int = 16, seed: int = 0, progress: bool = True
 ) -> xr.Dataset:
     """Accuracy and weight on (condition, beta, seed) after the last step, with the exact posterior's and chance."""
+    as_kind("training", training, LookupTraining, "LookupTraining()")
+    if SHARES[0] * training.lengths[-1] * training.batch_size < 1.0:
+        raise ValueError(f"training must see {1 / SHARES[0]:g} sequences or more, got {training}")
     table = conditions(training)
     parts = []
     for task, plan in table.values():

@@ -110,6 +110,8 @@ def nary_search(
         raise ValueError(f"n must be at least 3 and tolerance between 0 and 1, got {n} and {tolerance}")
     if n > MOST_POINTS:
         raise ValueError(f"n must be at most {MOST_POINTS}, got {n}")
+    if tolerance * (high - low) < 4 * n * math.ulp(max(abs(low), abs(high))):
+        raise ValueError(f"tolerance must leave intervals that doubles resolve between low and high, got {tolerance}")
     intervals, rounds = [(low, high)], []
     while intervals[-1][1] - intervals[-1][0] > tolerance * (high - low):
         edges = np.linspace(*intervals[-1], n + 1)

@@ -181,6 +181,7 @@ class Controller(Stateful):
 
     def step(self, observables: Observables) -> np.ndarray:
         """Take what one training step has shown of the heads; return beta for the next step."""
+        rules.kind(Observables, "Observables(...)")("observables", observables)
         self.steps += 1
         self._observe(observables)
         if self.gain == 0.0 or (self.thermostat.reading == "window" and self.steps % self.thermostat.window):

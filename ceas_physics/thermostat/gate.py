@@ -56,7 +56,11 @@ class Gate(Stateful):
     @rules.checked(layer=rules.index, estimate=rules.shaped("batch", "head", "query"), step=rules.not_negative)
     def keep(self, layer: int, estimate: np.ndarray, step: int) -> np.ndarray:
         """Rows to compute, from estimates of their T; both of shape (batch, head, query). Counts them."""
+        if layer >= len(self.counts):
+            raise ValueError(f"layer must be below {len(self.counts)}, the layers of the gate, got {layer}")
         batch, heads, queries = estimate.shape
+        if queries != self.counts.shape[1]:
+            raise ValueError(f"estimate must have {self.counts.shape[1]} queries, got shape {estimate.shape}")
         limit = self.threshold(step)
         kept = estimate >= limit
         guaranteed = math.ceil(self.fraction(step) * batch * queries)

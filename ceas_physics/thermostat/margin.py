@@ -36,7 +36,10 @@ def apply_margin(
 def zeta(beta: ArrayLike, beta_c: ArrayLike, u_min: float, nu: float) -> np.ndarray:
     """zeta(beta) = 1/max(u, u_min)^nu with u = |beta - beta_c|/beta_c: the proxy of a correlation length."""
     rules.check_broadcast(beta=beta, beta_c=beta_c)
-    u = np.abs(np.asarray(beta, dtype=float) - beta_c) / beta_c
+    if np.any(np.asarray(beta_c) <= 0):
+        raise ValueError(f"beta_c must be > 0, or NaN where it is not known, got {rules.shown(beta_c)}")
+    with np.errstate(invalid="ignore"):  # NaN where beta_c is infinite: all scores equal
+        u = np.abs(np.asarray(beta, dtype=float) - beta_c) / beta_c
     return 1.0 / np.maximum(u, u_min) ** nu
 
 

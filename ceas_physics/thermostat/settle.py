@@ -48,6 +48,9 @@ def settle(
     """
     d_k = as_integer("d_k", d_k, 1)
     scores = np.asarray(scores, dtype=float)
+    if scores.ndim not in (2, 3):
+        raise ValueError(f"scores must be of shape (head, rows, keys) or (rows, keys), got {scores.shape}")
+    rules.check_broadcast(scores=scores, visible=True if visible is None else visible)
     scores = np.where(True if visible is None else visible, scores, -np.inf)
     scores = scores[None] if scores.ndim == 2 else scores
     controller = _controller(scores, thermostat, 1.0 / math.sqrt(d_k))
@@ -101,7 +104,8 @@ def oscillation(error: ArrayLike, step: ArrayLike | None = None) -> Oscillation:
     """Decay time and period of a signed error, such as H - H_target of one head in a ``settle`` trace.
 
     The decay time comes from a straight line through ln of the largest |error| between neighbouring sign changes; an
-    error without three such lobes gives nan for it. Errors below 1e-9 of the largest count as 0.
+    error without three such lobes gives nan for it, one that does not shrink inf. Errors below 1e-9 of the largest
+    count as 0.
 
     Parameters
     ----------
@@ -121,5 +125,8 @@ def oscillation(error: ArrayLike, step: ArrayLike | None = None) -> Oscillation:
     if len(lobes) < 3:
         return Oscillation(math.nan, math.nan, period, count)
     tops = np.array([lobe[np.argmax(np.abs(error[lobe]))] for lobe in lobes])
-    (slope, _), covariance = np.polyfit(step[tops], np.log(np.abs(error[tops])), 1, cov=True)
-    return Oscillation(float(-1.0 / slope), math.sqrt(covariance[0, 0]) / float(slope) ** 2, period, count)
+    span = float(np.ptp(step[tops]))
+    (slope, _), covariance = np.polyfit((step[tops] - step[0]) / span, np.log(np.abs(error[tops])), 1, cov=True)
+    if slope == 0.0:
+        return Oscillation(math.inf, math.nan, period, count)
+    return Oscillation(float(-span / slope), span * math.sqrt(covariance[0, 0]) / float(slope) ** 2, period, count)

@@ -7,6 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
+from .. import arguments as rules
+
 State = dict[str, np.ndarray | int | float]
 
 
@@ -28,6 +30,7 @@ class Stateful:
         ValueError
             Other names or other shapes than those of ``state()``.
         """
+        rules.kind(Mapping, "state()")("state", state)
         if set(state) != set(self.changing):
             raise ValueError(f"the state must hold {', '.join(self.changing)}, got {', '.join(map(str, state))}")
         for name in self.changing:

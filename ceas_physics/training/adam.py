@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -58,5 +59,11 @@ class Adam:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from ``state()``."""
+        rules.kind(Mapping, "adam.state()")("state", state)
+        if set(state) != set(self.state()):
+            raise ValueError(f"state must hold {', '.join(self.state())}, got {rules.shown(list(state))}")
+        for name in ("mean", "square"):
+            if np.shape(state[name]) != self.mean.shape:
+                raise ValueError(f"{name} of state must have shape {self.mean.shape}, got {np.shape(state[name])}")
         self.rate, self.weight_decay, self.steps = state["rate"], state["weight_decay"], state["steps"]
         self.mean, self.square = state["mean"].copy(), state["square"].copy()

@@ -99,6 +99,7 @@ QUICK = Plan(
 )
 
 
+@rules.checked(folder=rules.path, processes=rules.count, seed=rules.seed, progress=rules.flag)
 def compare(
     folder: str | Path,
     plan: Plan | None = None,
@@ -135,8 +136,7 @@ def compare(
     ValueError
         The folder holds a run of that name with other settings, or cannot be written.
     """
-    plan = plan or Plan()
-    processes = as_integer("processes", processes, 1)
+    plan = Plan() if plan is None else rules.kind(Plan, "Plan()")("plan", plan)
     check_file(Path(folder) / "compare.nc")
     experiment = _Experiment(plan, read_text(text), Path(folder) / "runs", seed, processes, progress)
     with experiment.bar:

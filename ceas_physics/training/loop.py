@@ -8,6 +8,7 @@ import xarray as xr
 from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
+from ising.arguments import as_flag, as_path
 from ising.integers import as_integer
 from ising.streams import check_seed
 
@@ -96,14 +97,14 @@ def train(
         if value is not None and not isinstance(value, kind):
             raise ValueError(f"{name} must be a {kind.__name__}(...) or None, got {value!r}")
     config = config or TransformerConfig()
-    steps, seed = as_integer("steps", steps), check_seed(seed)
+    steps, seed, progress = as_integer("steps", steps), check_seed(seed), as_flag("progress", progress)
     if steps < 1:
         raise ValueError(f"steps must be at least 1, got {steps}")
     if thermostat is not None and config.scaling != "fixed":
         raise ValueError(f"a thermostat steers beta itself: scaling must be 'fixed', got {config.scaling!r}")
     if checkpoint is not None and store is not None:
         raise ValueError("give checkpoint= or store=, not both: a store has checkpoints of its own")
-    path = check_file(checkpoint) if checkpoint else None
+    path = None if checkpoint is None else check_file(as_path("checkpoint", checkpoint))
     with threadpool_limits(1):
         run = Run(config, corpus(text, config.context), thermostat, knobs or Knobs(), seed, steps)
         if store is not None:

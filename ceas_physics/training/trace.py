@@ -96,6 +96,7 @@ def trace(state: dict[str, Any]) -> xr.Dataset:
     return table
 
 
+@rules.checked(checkpoint=rules.path)
 def recover(checkpoint: Path) -> xr.Dataset:
     """The trace up to the checkpoint of a run that did not end; ValueError if the file is not a checkpoint."""
     return trace(checkpoints.load(Path(checkpoint), MEMBERS))
@@ -127,6 +128,8 @@ def head_scores(
         (layer, head, sequence * query, key) suit the functions of ``attention``.
     """
     content = read_text(text)
+    if missing := [name for name in ("text_sha256", "config", "characters", "knobs") if name not in run.attrs]:
+        raise ValueError(f"run must have the attributes that train gives it, got none named {', '.join(missing)}")
     if digest(content) != run.attrs["text_sha256"]:
         raise ValueError("this is not the text the run was trained on; give the same text as to train")
     if sequences < 1:

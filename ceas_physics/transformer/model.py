@@ -20,6 +20,8 @@ from .parameters import Arrays, parameter_shapes
     tokens=rules.shaped("batch", "position", rule=rules.tokens),
     beta=rules.numbers,
     config=rules.kind(TransformerConfig, "TransformerConfig()"),
+    keep=rules.optional(rules.function),
+    dropout_rng=rules.optional(rules.kind(np.random.Generator, "numpy.random.default_rng(0)")),
     dropout=rules.optional(rules.number),
     activation_gain=rules.optional(rules.numbers),
 )
@@ -72,6 +74,8 @@ def forward(
     if tokens.max() >= len(parameters["embedding"]):
         raise ValueError(f"tokens must be below {len(parameters['embedding'])} characters, got {tokens.max()}")
     _check_shape("beta", beta, (config.n_layers, config.n_heads))
+    if activation_gain is not None and np.ndim(activation_gain):
+        _check_shape("activation_gain", np.asarray(activation_gain), (config.n_layers,))
     embedding = parameters["embedding"]
     x = embedding[tokens]
     if config.positions == "learned":
@@ -136,6 +140,7 @@ def loss_and_gradient(
     if frozen is None:
         frozen = np.zeros((config.n_layers, config.n_heads), dtype=bool)
     _check_shape("frozen", frozen, (config.n_layers, config.n_heads))
+    _check_shape("tokens", tokens, (len(tokens), config.context))
     _check_shape("targets", targets, tokens.shape)
     logits, layers, (normed, unit, inverse) = forward(
         parameters, tokens, beta, config,

@@ -62,7 +62,7 @@ def _log_z(n: int, beta: float, J: float, h: float) -> Jet:
     if rest == 0:
         return _largest_first(n, beta, J, h)
     # L = -ln(1 - v) / 2: ln g = beta |J| - L, and a part of ln sinh A
-    L = -log(rest) / 2, -2 * abs(J) * v / rest, 8 * J**2 * v / rest**2
+    L = -log(rest) / 2, -2 * abs(J) * v / rest, 8 * v * (J / rest) ** 2
     y = _log_sinh_ferromagnet(beta, J, h, v, L) if J > 0 else _log_sinh_antiferromagnet(beta, J, h, L)
     A = max(asinh(exp(min(y[0], 100.0))), 1e-150)
     if (n * A > 1) if J > 0 else (A > 1 or v > 0.5):

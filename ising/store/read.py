@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
+from ..arguments import as_path
 from .disk import check_file, damaged, read_checked
 from .errors import StoreError
 from .journal import Journal, read_journal
@@ -42,7 +43,7 @@ def open_run(path: str | Path) -> Any:
     StoreError
         No store, another format, or damaged.
     """
-    folder = Path(path).expanduser().absolute()
+    folder = as_path("path", path).absolute()
     try:
         return _open(folder)
     except StoreError:

@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from ..arguments import as_path
 from ..dataset import describe
 from ..driver import run_on_threads
 from ..plan import Plan
@@ -50,7 +51,7 @@ def resume(path: str | Path, progress: bool = True, threads: int | None = None) 
     StoreError
         No store, damaged, being written, or the disk refuses.
     """
-    manifest = read_manifest(Path(path).expanduser().absolute())
+    manifest = read_manifest(as_path("path", path).absolute())
     if manifest.kind != SIZES:
         return run_in_store(stored_plan(path), path, progress, threads)
     folders = [folder_of_size(path, number) for number in range(len(manifest.settings["sizes"]))]
@@ -109,7 +110,7 @@ def rerun(source: str | Path | xr.Dataset, progress: bool = True, threads: int |
     """
     if isinstance(source, xr.Dataset):
         return _compare(source, progress, threads)
-    if Path(source).is_dir():
+    if as_path("source", source).is_dir():
         found = open_run(source)
         runs = found if isinstance(found, list) else [found]
         return _together([_compare(data, progress, threads) for data in runs])

@@ -13,7 +13,7 @@ from math import pi, tanh
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..arguments import as_number, refuse
+from ..arguments import as_number, as_numbers, refuse
 from ..integers import as_integer
 from .growth import check_hyperbolic, edge_length
 
@@ -45,9 +45,21 @@ class Positions:
 
     def distance(self, i: ArrayLike, j: ArrayLike) -> NDArray[np.float64]:
         """Geodesic distance d between sites i and j (arrays broadcast): sinh^2(d/2) = |z_i - z_j|^2 / (gap_i gap_j)."""
-        i, j = np.asarray(i), np.asarray(j)
+        i, j = (_sites(name, sites, len(self.z)) for name, sites in (("i", i), ("j", j)))
+        try:
+            np.broadcast_shapes(i.shape, j.shape)
+        except ValueError:
+            raise ValueError(f"i and j must broadcast, got shapes {i.shape} and {j.shape}") from None
         apart = (self.z[i] - self.z[j]) + (self.residual[i] - self.residual[j])
         return np.asarray(2 * np.arcsinh(np.abs(apart) / np.sqrt(self.gap[i] * self.gap[j])))
+
+
+def _sites(name: str, values: ArrayLike, n_sites: int) -> NDArray[np.integer]:
+    """An array of sites."""
+    array = as_numbers(name, values, least=0, below=n_sites, empty=True)
+    if (array != np.rint(array)).any():
+        refuse(name, "an array of sites, which are integers", values)
+    return array.astype(np.int64)
 
 
 def moebius(z: ArrayLike, a: complex, theta: float = 0.0) -> NDArray[np.complex128]:

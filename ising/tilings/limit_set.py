@@ -137,7 +137,7 @@ def orbital_dimension(distances: ArrayLike, radius: float) -> float:
     r, radius = as_numbers("distances", distances, least=0), as_number("radius", radius, above=0)
     near, far = np.count_nonzero(r <= radius / 2), np.count_nonzero(r <= radius)
     if near == 0:
-        raise ValueError(f"no point within radius / 2 = {radius / 2:g}; count up to a larger radius")
+        raise ValueError(f"distances hold no point within radius / 2 = {radius / 2:g}; count up to a larger radius")
     return float(np.log(far / near) / (radius / 2))
 
 

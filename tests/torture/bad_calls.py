@@ -17,6 +17,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import _paths  # noqa: F401
 import calls_of_analysis
@@ -25,10 +26,12 @@ import calls_of_commands
 import calls_of_files
 import calls_of_ising
 import calls_of_knobs
+import calls_of_npu
+import calls_of_runs
 import calls_of_training
 import psutil
 from bad_values import bad_calls
-from calls_of_commands import Number
+from calls_of_commands import Surely
 from good_calls import Table
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from judge import Verdict, judge, not_finite
@@ -36,15 +39,26 @@ from judge import Verdict, judge, not_finite
 LIMIT_SECONDS = 10.0
 LIMIT_BYTES = 2 * 2**30
 Bad = tuple[str, dict[str, str]]
+MODULES = (
+    calls_of_ising,
+    calls_of_analysis,
+    calls_of_ceas,
+    calls_of_training,
+    calls_of_knobs,
+    calls_of_npu,
+    calls_of_runs,
+    calls_of_files,
+    calls_of_commands,
+)
 
 
+@cache
 def good_table() -> Table:
     """Every public call."""
     table = Table()
-    modules = (calls_of_ising, calls_of_analysis, calls_of_ceas, calls_of_training, calls_of_knobs, calls_of_files)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for module in (*modules, calls_of_commands):
+        for module in MODULES:
             table.update(module.table())
     return table
 
@@ -75,7 +89,7 @@ def warm_up(table: Table) -> dict[str, frozenset[str]]:
     for name, call in table.items():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            runs_long = any(isinstance(value, Number) for value in call.arguments.values())
+            runs_long = any(isinstance(value, Surely) for value in call.arguments.values())
             found[name] = frozenset() if runs_long else frozenset(not_finite(call.run(**call.arguments)))
     return found
 
@@ -96,7 +110,7 @@ def make(table: Table, calls: list[Bad], known: dict[str, frozenset[str]]) -> It
     while place < len(calls):
         if worker is None:
             pipe, there = mp.Pipe()
-            worker = mp.get_context("fork").Process(target=_work, args=(table, calls, known, there), daemon=True)
+            worker = mp.get_context("fork").Process(target=_work, args=(table, calls, known, there))
             worker.start()
             there.close()
         begin = time.monotonic()

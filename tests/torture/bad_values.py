@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from calls_of_commands import Number, Option
+from calls_of_commands import Option, Surely
 from calls_of_files import KINDS, Content, damaged
 from hypothesis import strategies as st
 
@@ -72,7 +72,7 @@ SCALARS: dict[str, Any] = {
     "function": len,
     "object": Foreign(),
     "hostile": Hostile(),
-    "Path": Path("/nonexistent/x"),
+    "Path": Path("/dev/null/x"),
     "slice": slice(3),
 }
 CONTAINERS: dict[str, Callable[[], Any]] = {
@@ -207,11 +207,10 @@ def _is_array(good: Any) -> bool:
 
 TEXTS = (
     "", "x", "nan", "inf", "-inf", "-1", "0", "1", "0.5", "-0.5", "1e400", "99999999999999999999", "1,2,3", "3:1:0",
-    "0.1:0.2:99999999999", "1:2", "é", "None", "1 2", "1 2 3", "/nonexistent/dir/x", "/proc/x", "/dev/null/x", ".",
+    "0.1:0.2:99999999999", "1:2", "é", "None", "1 2", "1 2 3", "/dev/null/dir/x", "/proc/x", "/dev/null/x", ".",
     "..", "a" * 5000, "[1]", "--", "0x10", "1_000", "klein", "True", "' '",
 )  # fmt: skip
-ENDLESS = "99999999999999999999"  # seconds or sweeps: what is asked for is done
-REFUSED = ("x", "nan", "inf", "-1", "0.5", "1e400", "99999999999999999999", "None", "[1]", "1,2,3")
+ENDLESS = ("99999999999999999999", "np.uint8(255)")  # seconds or sweeps: what is asked for is done
 
 
 def changes_of(good: Any) -> list[str]:
@@ -219,7 +218,7 @@ def changes_of(good: Any) -> list[str]:
     if isinstance(good, Content):
         return [f"{kind} {number}" for kind in KINDS for number in range(100)]
     if isinstance(good, Option):
-        return list(REFUSED if isinstance(good, Number) else TEXTS)
+        return list(good.refused if isinstance(good, Surely) else TEXTS)
     names = [*SCALARS, *CONTAINERS]
     if _is_array(good):
         names += [f"array {name}" for name in ARRAYS] * 2
@@ -259,5 +258,5 @@ def bad_calls(draw: st.DrawFn, table: dict[str, Any]) -> tuple[str, dict[str, st
     chosen = draw(st.permutations(sorted(call.arguments)))[:count]
     values = {argument: changes_of(call.arguments[argument]) for argument in chosen}
     for argument in call.counts.intersection(chosen):
-        values[argument] = [value for value in values[argument] if value != ENDLESS]
+        values[argument] = [value for value in values[argument] if value not in ENDLESS]
     return name, {argument: draw(st.sampled_from(values[argument])) for argument in chosen}

@@ -69,9 +69,25 @@ def add_corridor(calls: Table) -> None:
     system = {"system": "x", "size": "8", "reading": "a", "beta_c": 0.44, "beta_c_error": 0.01, "method": "m"}
     system |= {"beta_low": 0.3, "beta_high": 0.5}
     calls.add(
-        "corridor.System", corridor.System, undefined="*", **system, band_low=0.2, beta_in_use=0.4, beta_low_error=0.01
+        "corridor.System",
+        corridor.System,
+        undefined="*",
+        **system,
+        band_low=0.2,
+        beta_in_use=0.4,
+        beta_low_error=0.01,
+        beta_high_error=0.01,
+        band_high=0.9,
     )
-    calls.add("corridor.Corridor", corridor.Corridor, undefined="*", beta_low=0.3, beta_high=0.5, beta_low_error=0.1)
+    calls.add(
+        "corridor.Corridor",
+        corridor.Corridor,
+        undefined="*",
+        beta_low=0.3,
+        beta_high=0.5,
+        beta_low_error=0.1,
+        beta_high_error=0.1,
+    )
     calls.add("corridor.compare", corridor.compare, systems=[corridor.System(**system)], u_min=0.06, nu=1.0)
     calls.add("corridor.head_corridor", corridor.head_corridor, scores=SCORES, undefined="*")
     calls.add("corridor.rem_systems", corridor.rem_systems, sizes=[16], rows=64, seed=0)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 
@@ -48,3 +51,20 @@ class Table(dict[str, Call]):
     ) -> None:
         """One more; `undefined` and `counts` are names with spaces between them."""
         self[name] = Call(run, arguments, words or {}, frozenset(undefined.split()), frozenset(counts.split()))
+
+
+def in_folder(function: Callable[..., Any], files: Mapping[str, str | bytes] | None = None) -> Callable[..., Any]:
+    """The function, called in a new folder that holds these files: bad paths leave nothing elsewhere."""
+
+    def call(**arguments: Any) -> Any:
+        before = os.getcwd()
+        with tempfile.TemporaryDirectory() as folder:
+            os.chdir(folder)
+            try:
+                for name, content in (files or {}).items():
+                    Path(name).write_bytes(content.encode() if isinstance(content, str) else content)
+                return function(**arguments)
+            finally:
+                os.chdir(before)
+
+    return call

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 import warnings
 from collections.abc import Iterable, Mapping
@@ -46,6 +47,9 @@ def judge(call: Call, bad: Mapping[str, str], known: frozenset[str]) -> Verdict:
             return _warned(told) or (
                 Verdict("raised") if named else Verdict(f"{type(error).__name__} without name", str(error))
             )
+        except OSError as error:
+            told_of = any(_is_path(value) and str(value) in str(error) for value in (arguments[name] for name in bad))
+            return Verdict("raised" if told_of else type(error).__name__, str(error))
         except MemoryError as error:
             return Verdict("MemoryError", str(error))
         except Exception as error:
@@ -54,6 +58,11 @@ def judge(call: Call, bad: Mapping[str, str], known: frozenset[str]) -> Verdict:
     if undefined and not any(_ours(one.category) for one in told):
         return Verdict("silent NaN or inf", ", ".join(undefined)[:100])
     return _warned(told) or Verdict("succeeded")
+
+
+def _is_path(value: Any) -> bool:
+    """What the system says of a path is an OSError that quotes it, as of `open`; commands make a line of it."""
+    return isinstance(value, str | os.PathLike)
 
 
 def _warned(told: Iterable[warnings.WarningMessage]) -> Verdict | None:
