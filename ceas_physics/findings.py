@@ -86,7 +86,7 @@ def _spoken(name: str) -> str:
 def _heads_sentence(results: Results) -> str:
     """Where heads run, and how many the thermostat holds."""
     inside, heads = held(results.steered)
-    ranges = []
+    ranges: list[str] = []
     for name, rows in groups(results.table):
         ratio = (rows.beta_in_use / rows.beta_c).values
         if np.isfinite(ratio).any():
