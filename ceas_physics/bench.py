@@ -218,18 +218,18 @@ def measure(
     return [speeds for _, _, speeds in prepared]
 
 
-def timed(job: Job, sweeps: int) -> tuple[float, float]:
+def timed(job: Job, sweeps: int, clock: Callable[[], float] = time.perf_counter) -> tuple[float, float]:
     """(seconds, site updates) of a run."""
-    started = time.perf_counter()
+    started = clock()
     updates = job(sweeps)
-    return time.perf_counter() - started, updates
+    return clock() - started, updates
 
 
-def sweeps_for(job: Job, seconds: float) -> int:
+def sweeps_for(job: Job, seconds: float, clock: Callable[[], float] = time.perf_counter) -> int:
     """Number of sweeps that takes about so long, found on a warm job."""
     job(1)
     sweeps = 1
-    while (spent := timed(job, sweeps)[0]) < seconds / 4:
+    while (spent := timed(job, sweeps, clock)[0]) < seconds / 4:
         sweeps *= max(2, min(64, int(seconds / 2 / spent)))
     return max(1, math.ceil(sweeps * seconds / spent))
 

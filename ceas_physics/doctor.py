@@ -31,6 +31,7 @@ EXTRAS = {
     "peers": "other packages beside ours in ceas bench --peers",
     "torch": "the thermostat in PyTorch models",
 }
+MOST_NAMED = 4  # missing packages of an extra
 WIDTHS = {"avx512f": 512, "avx2": 256, "sse2": 128, "neon": 128}  # bits of a vector, widest first
 
 
@@ -210,7 +211,7 @@ def problems(record: dict[str, Any]) -> list[str]:
 def text(record: dict[str, Any]) -> str:
     """The record for people, a paragraph a subject."""
     chip, kernel = record["processor"], record["kernels"]
-    compiled = f"{kernel['compiled']} of {kernel['loaded']} loaded ones are on disk, {kernel['mib']} MiB in:"
+    compiled = f"{kernel['compiled']} of {kernel['loaded']} loaded ones are on disk, {kernel['mib']} MiB"
     blas = ", ".join(
         f"{one['library']} {one['version']} on {one['threads']} threads" for one in record["threads"]["blas"]
     )
@@ -220,7 +221,7 @@ def text(record: dict[str, Any]) -> str:
                        f"{chip['usable_cores']} of {chip['cores']} cores, "
                        f"{chip['memory_gib']} GiB ({chip['available_gib']} free)"]),
         ("threads", [f"{record['threads']['kernels']} of kernels; {blas or 'no BLAS found'}"]),
-        ("compiled kernels", [compiled, *kernel["folders"]]),
+        ("compiled kernels", [f"{compiled}; others compile at first use", *kernel["folders"]]),
         ("extras", [_extra_line(name, extra) for name, extra in record["extras"].items()]),
         ("texts", [f"{name}: {place or 'not here; make texts fetches it'}" for name, place in record["texts"].items()]),
         ("models", [f"{name}: {file}" for name, file in record["models"].items()]
@@ -232,5 +233,8 @@ def text(record: dict[str, Any]) -> str:
 
 
 def _extra_line(name: str, extra: dict[str, Any]) -> str:
-    state = f"missing {', '.join(extra['missing'])}: {extra['install']}" if extra["missing"] else "installed"
-    return f"{name:10} {extra['gives']}: {state}"
+    missing = extra["missing"]
+    if not missing:
+        return f"{name:10} installed: {extra['gives']}"
+    named = ", ".join(missing) if len(missing) <= MOST_NAMED else f"{len(missing)} packages"
+    return f"{name:10} {extra['install']} brings {named}: {extra['gives']}"

@@ -20,7 +20,7 @@ from .training.knobs import Knobs
 from .training.run import Run
 from .transformer import TransformerConfig
 
-ROUNDS, SECONDS = 5, 0.3  # of work, a kernel and round
+ROUNDS, SECONDS = 5, 0.2  # of work, a kernel and round
 GLASS = {"exchange": True, "observables": ("energy", "magnetization", "overlap")}
 
 
@@ -71,15 +71,18 @@ def _training(seed: int) -> Job:
 
 
 def measure(seed: int, progress: bool) -> dict[str, Any]:
-    """Speeds of the kernels, warm: median, lowest, highest, the README's machine; and the share of a core they got."""
+    """Speeds of the kernels, warm, by processor time: median, lowest, highest, the README's machine's.
+
+    ``core_share`` is the share of a core that all of it got: where it is low, others used the caches and memory too.
+    """
     found, begun, used = [], perf_counter(), process_time()
     with tqdm(works(), desc="speed", unit="kernel", disable=not progress, leave=False) as bar:
         for work in bar:
             job = work.job(seed)
-            sweeps = bench.sweeps_for(job, SECONDS)
+            sweeps = bench.sweeps_for(job, SECONDS, process_time)
             speeds = []
             for _ in range(ROUNDS):
-                seconds, amount = bench.timed(job, sweeps)
+                seconds, amount = bench.timed(job, sweeps, process_time)
                 speeds.append(amount / seconds * work.scale)
             values = {"median": float(np.median(speeds)), "lowest": min(speeds), "highest": max(speeds)}
             found.append({"work": work.name, "unit": work.unit, **values, "reference": work.reference})
