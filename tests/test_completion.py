@@ -6,6 +6,7 @@ import pty
 import re
 import shutil
 import subprocess
+from threading import Timer
 
 import pytest
 
@@ -84,11 +85,14 @@ def test_zsh_completes(tmp_path, capsys):
     for line in ASKED:
         os.write(ours, line.encode() + b"\t\x01echo '<\x05>'\n")
     os.write(ours, b"exit\n")
+    watch = Timer(60, shell.kill)  # a shell that asks something would wait for ever
+    watch.start()
     shown = b""
     with contextlib.suppress(OSError):  # Linux says so where the other end is closed
         while part := os.read(ours, 65536):
             shown += part
     shell.wait()
+    watch.cancel()
     os.close(ours)
     printed = re.findall(r"^<(.*?) *>\r$", shown.decode(), re.MULTILINE)
     assert [line.split()[-1].rstrip("/") for line in printed] == list(ASKED.values())
