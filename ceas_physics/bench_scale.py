@@ -22,7 +22,7 @@ from tqdm.auto import tqdm
 
 import ising
 
-from .bench import machine, sampling, spread, sweeps_for
+from .bench import machine, spread, sweeps_for
 from .peers import Job
 
 WORKERS = (1, 2, 3, 4)
@@ -114,15 +114,19 @@ def run(seed: int = 0, progress: bool = True) -> str:
 def weak(seed: int, progress: bool) -> tuple[float, dict[int, list[Scaled]]]:
     """Site updates of a second of one core without a cluster, and the runs of every number of workers."""
     model, beta = ising.ferromagnet(ising.square(64)), ising.exact.SQUARE_CRITICAL_BETA
-    alone = sampling(model, beta, 64 * UNITS, seed=seed)
-    sweeps = steps_for(alone, SECONDS)
+
+    def alone(draws: int) -> float:
+        _sample_square(model, beta, draws, 1, seed, threads=1)
+        return 64.0 * UNITS * model.lattice.n_sites * draws * THIN
+
+    draws = steps_for(alone, SECONDS)
     began = time.process_time()
-    base = alone(max(1, sweeps // 4)) / (time.process_time() - began)
+    base = alone(draws) / (time.process_time() - began)
     found: dict[int, list[Scaled]] = {n: [] for n in WORKERS}
     with tqdm(total=ROUNDS * len(WORKERS), desc="workers", disable=not progress, leave=False) as bar:
         for _ in range(ROUNDS):
             for n in WORKERS:
-                found[n].append(on_cluster(n, model, beta, max(1, sweeps // THIN), seed))
+                found[n].append(on_cluster(n, model, beta, draws, seed))
                 bar.update()
     return base, found
 
@@ -133,29 +137,36 @@ def on_cluster(n: int, model: ising.IsingModel, beta: float, draws: int, seed: i
 
     settings = {"threads_per_worker": 1, "dashboard_address": ":0", "silence_logs": logging.ERROR}
     with LocalCluster(n_workers=n, **settings) as cluster, Client(cluster) as client:
-
-        def sample(draws: int) -> None:
-            chains, observables = 64 * UNITS * n, ("energy", "magnetization")
-            schedule = ising.Schedule(0, draws, THIN)
-            ising.sample(model, beta, schedule, "heat_bath", chains, seed, observables=observables, progress=False,
-                         client=client)  # fmt: skip
-
-        sample(20)
-        before = np.sum(list(client.run(ran_and_waited).values()), axis=0)
+        _sample_square(model, beta, 20, n, seed, client=client)
+        before = client.run(thread_times)
         began = time.perf_counter()
-        sample(draws)
+        _sample_square(model, beta, draws, n, seed, client=client)
         seconds = time.perf_counter() - began
-        ran, waited = np.sum(list(client.run(ran_and_waited).values()), axis=0) - before
+        after = client.run(thread_times)
+    ran, waited = np.sum([busiest(before[worker], after[worker]) for worker in before], axis=0)
     return Scaled(seconds, model.lattice.n_sites * 64.0 * UNITS * n * draws * THIN, ran, waited)
 
 
-def ran_and_waited() -> tuple[float, float]:
-    """Seconds for which the threads of this process ran, and waited for a core (where the kernel says: Linux)."""
-    files = list(Path("/proc/self/task").glob("*/schedstat"))
-    if not files:
-        return time.process_time(), 0.0
-    counts = [[int(number) for number in file.read_text().split()[:2]] for file in files]
-    ran, waited = np.sum(counts, axis=0) / 1e9
+def _sample_square(model: ising.IsingModel, beta: float, draws: int, n: int, seed: int, **where: Any) -> None:
+    """The work of so many workers."""
+    schedule, observables = ising.Schedule(0, draws, THIN), ("energy", "magnetization")
+    ising.sample(model, beta, schedule, "heat_bath", 64 * UNITS * n, seed, observables=observables, progress=False,
+                 **where)  # fmt: skip
+
+
+def thread_times() -> dict[str, tuple[float, float]]:
+    """Seconds for which each thread of this process ran, and waited for a core: Linux says."""
+    times = {}
+    for file in Path("/proc/self/task").glob("*/schedstat"):
+        ran, waited, _ = map(int, file.read_text().split())
+        times[file.parent.name] = (ran / 1e9, waited / 1e9)
+    return times or {"all": (time.process_time(), 0.0)}
+
+
+def busiest(before: Mapping[str, Sequence[float]], after: Mapping[str, Sequence[float]]) -> tuple[float, float]:
+    """How long the thread that carries tasks, the one that ran most, ran and waited in between."""
+    spent = [np.subtract(times, before.get(name, (0.0, 0.0))) for name, times in after.items()]
+    ran, waited = max(spent, key=lambda one: one[0])
     return float(ran), float(waited)
 
 

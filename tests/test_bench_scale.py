@@ -23,11 +23,12 @@ def test_a_worker_that_had_half_a_core_is_judged_by_half_a_core():
     assert cells["2"] == ["20", "1", "2", "0.5"]  # its workers idled, half of the time
 
 
-def test_what_a_process_ran():
-    before, began = bench_scale.ran_and_waited()[0], time.process_time()
+def test_what_the_busiest_thread_ran():
+    before, began = bench_scale.thread_times(), time.process_time()
     while time.process_time() < began + 0.2:
         pass
-    assert bench_scale.ran_and_waited()[0] - before > 0.1
+    assert bench_scale.busiest(before, bench_scale.thread_times())[0] > 0.1
+    assert bench_scale.busiest({"1": (5, 1), "2": (1, 1)}, {"1": (6, 1), "2": (4, 2), "3": (2, 9)}) == (3, 1)
 
 
 def test_store_overhead():
