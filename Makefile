@@ -27,6 +27,7 @@ torture: .venv/dev.stamp
 	$(BIN)/python tests/torture/kills.py
 	$(BIN)/python tests/torture/damaged_stores.py
 	$(BIN)/python tests/torture/full_disk.py
+	$(BIN)/python tests/torture/large_results.py
 	$(BIN)/python tests/torture/clusters.py
 	$(BIN)/python tests/torture/bad_calls.py --count 10000 --seed 1
 
