@@ -145,7 +145,7 @@ def fit_collapse(
     as_choice("quantity", quantity, QUANTITIES)
     beta_c = None if beta_c is None else as_number("beta_c", beta_c, above=0)
     nu = None if nu is None else as_number("nu", nu, above=0)
-    exponent = None if exponent is None else as_number("exponent", exponent)
+    exponent = None if exponent is None else as_number("exponent", exponent, least=-100, most=100)
     seed = as_integer("seed", seed, 0)
     law = law_of(data, dimension)
     runs = measure_sizes(data, smallest)

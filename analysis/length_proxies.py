@@ -63,7 +63,9 @@ def proxy_quality(
     sizes = [table.isel(L=i) for i in range(table.sizes["L"])] if "L" in table.dims else [table]
     parts = [_one_size(size, beta_c, quantity, nu, u_min) for size in sizes]
     if all(np.isnan(part["rms"]).all() for part in parts):
-        raise ValueError(f"{quantity} has fewer than {FEWEST} positive points on either side of {beta_c:g}: add beta")
+        raise ValueError(
+            f"beta_c must have {FEWEST} positive points of {quantity} on one side at least, got {beta_c:g}: add beta"
+        )
     joined = xr.concat(parts, "L", coords=["n_sites"]) if "L" in table.dims else parts[0]
     return joined.assign_attrs(beta_c=beta_c, u_min=u_min, quantity=quantity)
 

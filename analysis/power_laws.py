@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from scipy.special import chdtrc
 
-from .arguments import as_choice, as_integer, as_number, as_table, refuse
+from .arguments import as_choice, as_integer, as_number, as_numbers, as_table, refuse
 from .autocorrelation import autocorrelation_time
 from .laws import Law, law_of
 from .measurement import Data, check_runs, series_of, split_sizes
@@ -100,12 +100,15 @@ def peak_scaling(peaks: xr.Dataset, nu: float, dimension: int | str | None = Non
         If there is one size only, nu is not positive or the dimension is unknown.
     """
     nu = as_number("nu", nu, above=0, most=100)
-    as_table("peaks", peaks, "analysis.peaks", ["n_sites", "beta_peak", "beta_peak_error", "height", "height_error"])
+    columns = ["n_sites", "beta_peak", "beta_peak_error", "height", "height_error"]
+    as_table("peaks", peaks, "analysis.peaks", columns)
     if "L" not in peaks.dims:
         raise ValueError("peaks must have a dimension L of 2 sizes or more, got one size: use data of several sizes")
     if nu < LEAST_NU:
         raise ValueError(f"nu must be at least {LEAST_NU}, got {nu}")
     law, table = law_of(peaks, dimension), peaks.sortby("n_sites")
+    for name in columns:
+        as_numbers(f"peaks[{name!r}]", table[name].values, above=0)
     length = _lengths(table["n_sites"].values, law)
     place = fit_line(length ** (-1 / nu), table["beta_peak"].values, table["beta_peak_error"].values)
     heights = table["height"].values

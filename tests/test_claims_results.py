@@ -99,7 +99,7 @@ def test_commands_of_long_claims_are_those_of_the_command_line():
     from ceas_physics import cli
 
     for experiment in {entry.command for entry in REGISTRY.values() if entry.command}:
-        options = cli._parser().parse_args(experiment.split()[1:])
+        options = cli.make_parser().parse_args(experiment.split()[1:])
         assert callable(options.command)
     assert REGISTRY["B4"].command == TRAINING.command
     assert "--out ceas-results/compare && ceas claims B4" in claims.run(["B4/GPT-3"], progress=False).command.item()

@@ -397,7 +397,7 @@ def test_quality_of_a_length_proxy():
     assert (held["nu_error"] == 0).all()
     sizes = xr.concat([table.assign_coords(L=L, n_sites=L * L) for L in (8, 16)], "L", coords=["n_sites"])
     assert dict(analysis.proxy_quality(sizes, 0.44)["rms"].sizes) == {"L": 2, "side": 2}
-    with pytest.raises(ValueError, match="fewer than 3 positive points"):
+    with pytest.raises(ValueError, match="beta_c must have 3 positive points of xi"):
         analysis.proxy_quality(table.isel(beta=[0, 1, 28, 29]), 0.44)
     with pytest.raises(ValueError, match="quantity must be in the table"):
         analysis.proxy_quality(table, 0.44, "tau_energy")

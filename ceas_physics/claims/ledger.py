@@ -116,8 +116,10 @@ def read(path: str | Path) -> xr.Dataset:
         There is no such file, or it holds something else.
     """
     path = as_path("path", path)
+    if not path.is_file():
+        raise ValueError(f"path must be the file of a ledger, got {path}; ceas claims --full --out claims.nc makes one")
     try:
-        with xr.open_dataset(path) as data:
+        with xr.open_dataset(path, engine="h5netcdf") as data:
             found = data.load()
     except (OSError, ValueError) as error:
         raise ValueError(

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from ising.streams import check_seed
+
 from ..folders import check_file, write_between
 from .options import add_command, add_lattice, add_one_model, bars, model_of, save
 from .terminal import show
@@ -61,9 +63,12 @@ def _anneal(options: argparse.Namespace) -> None:
 def _bench(options: argparse.Namespace) -> None:
     from .. import bench
 
+    check_seed(options.seed)
     if options.what == "anneal":
         _bench_annealers(options)
         return
+    if options.out:
+        check_file(options.out)
     marks = bench.MARKS
     if options.what == "scale":
         from .. import bench_scale

@@ -19,6 +19,7 @@ from ..lanes import height
 from ..provenance import stamp
 from . import scaling_report
 from .scaling import SIZES as SCALING_SIZES
+from .scaling import check_sizes
 
 CONTENTS = Contents(r"(heads|scaling|laws)\.(nc|csv|png)|systems\.nc", "heads.nc", b"ceas-physics")
 SIZES = (8, 16, 32)
@@ -43,6 +44,7 @@ def report(
     ``scaling`` (the n, [] for the usual ones) adds those of `scaling_report.write`. Options as in
     `heads.measure`. ValueError as there, or if ``out`` holds other files.
     """
+    sizes = check_sizes(scaling or SCALING_SIZES)
     with new_folder(out, CONTENTS) as folder:
         data = heads.measure(model, text, progress=progress, **options)
         systems = reference_systems(data.attrs["seed"], progress)
@@ -53,7 +55,7 @@ def report(
         tables = [heads.summary(data)]
         if scaling is not None:
             shared = {name: options[name] for name in ("control", "passages", "seed") if name in options}
-            tables.append(scaling_report.write(model, folder, text, scaling or SCALING_SIZES, progress, **shared))
+            tables.append(scaling_report.write(model, folder, text, sizes, progress, **shared))
     return "\n".join(tables)
 
 

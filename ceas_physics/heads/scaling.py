@@ -57,6 +57,14 @@ ERRORS = {
 }
 
 
+def check_sizes(sizes: Sequence[int]) -> list[int]:
+    """The n in order; ValueError unless they are 2 or more, different and large enough."""
+    found = sorted(rules.tokens("sizes", sizes))
+    if len(found) < 2 or len(set(found)) < len(found) or found[0] < MINIMUM_VISIBLE:
+        raise ValueError(f"sizes must be 2 or more different numbers of keys, each >= {MINIMUM_VISIBLE}, got {sizes}")
+    return found
+
+
 @rules.checked(
     sizes=rules.shaped("size", rule=rules.tokens),
     passages=rules.count,
@@ -115,9 +123,7 @@ def scaling(
     {'system': 1, 'layer': 1, 'head': 1, 'n': 2}
     """
     check_seed(seed)
-    sizes = sorted(sizes)
-    if len(sizes) < 2 or len(set(sizes)) < len(sizes) or sizes[0] < MINIMUM_VISIBLE:
-        raise ValueError(f"sizes must be 2 or more different numbers of keys, each >= {MINIMUM_VISIBLE}, got {sizes}")
+    sizes = check_sizes(sizes)
     if text is not None and isinstance(source, Scores | QueriesKeys | GaussianRows):
         raise ValueError("arrays and random rows take no text: leave it out")
     if rows < 1:

@@ -19,7 +19,7 @@ def spectral_radius(matrix: np.ndarray) -> float:
     """Largest |eigenvalue| of a square matrix, such as the product of an MLP's two."""
     if matrix.shape[0] != matrix.shape[1]:
         raise ValueError(f"matrix must be square, got shape {matrix.shape}")
-    return float(np.abs(np.linalg.eigvals(matrix)).max())
+    return float(np.abs(np.linalg.eigvals(np.asarray(matrix, np.result_type(matrix, np.float32)))).max())
 
 
 @dataclass(frozen=True)

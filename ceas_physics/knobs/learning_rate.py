@@ -12,6 +12,8 @@ from ..thermostat.checks import ascending, fraction, not_negative, number, posit
 from ..thermostat.state import Stateful
 from .cap import keep_away
 
+TINY = 1e-100  # a curvature below it, or above its inverse, is none
+
 
 @dataclass(frozen=True)
 class LearningRateBand:
@@ -82,7 +84,7 @@ class LearningRate(Stateful):
     def step(self, eigenvalue: float) -> float:
         """Take a measurement of lambda_max; return eta."""
         settings = self.settings
-        if not 0.0 < eigenvalue < math.inf:
+        if not TINY < eigenvalue < 1.0 / TINY:
             return self.value
         known = self.eigenvalue if math.isfinite(self.eigenvalue) else eigenvalue
         self.eigenvalue = known + (eigenvalue - known) / settings.memory

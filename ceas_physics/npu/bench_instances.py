@@ -103,7 +103,7 @@ def gset_folder(folder: str | Path) -> list[Instance]:
     files = {path.stem: path for path in Path(folder).glob("G*") if path.is_file()}
     found = [gset(files[name]) for name in BEST_CUTS if name in files]
     if not found:
-        raise ValueError(f"{folder} holds none of {', '.join(BEST_CUTS)} (with any ending)")
+        raise ValueError(f"gset: {folder} holds none of {', '.join(BEST_CUTS)} (with any ending)")
     return found
 
 

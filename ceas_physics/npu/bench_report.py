@@ -168,7 +168,7 @@ def _figures(case: Instance, by_round: Sequence[Sequence[Trial]], seed: int) -> 
         "probability": whole.probability, "tts": whole.seconds, "tts_low": whole.low,
         "tts_high": whole.high, "runs": whole.runs,
         "run_seconds": sum(trial.seconds for trial in trials) / whole.runs,
-        "replica_probability": float(members.mean()), "energy_to_solution": float(tts(joules, members.mean())),
+        "replica_probability": float(members.mean()), "energy_to_solution": joules * float(tts(1.0, members.mean())),
         "lowest_energy": float(min(trial.lowest.min() for trial in trials)),
     }  # fmt: skip
     return figures, rounds

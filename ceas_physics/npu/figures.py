@@ -19,6 +19,8 @@ from analysis.drawing import check_axes, picture
 from ising import Lattice
 from ising.arguments import as_kind, as_number, refuse
 
+from .. import arguments as rules
+
 ENTROPY_COLOR = "#2a6f97"
 CORRIDOR_COLOR = "#e09f3e"
 ENERGY_COLOR = "#9e2a2b"
@@ -140,6 +142,7 @@ def disk_film(lattice: Lattice, frames: NDArray[np.int8], ax: Axes | None = None
     coordinates = as_kind("lattice", lattice, Lattice, "ising.hyperbolic(5, 4, 3)").coordinates
     if coordinates is None:
         raise ValueError(f"{lattice.name} has no coordinates in the disk; take ising.hyperbolic(p, q, layers)")
+    frames = rules.array("frames", frames)
     if np.ndim(frames) != 2 or np.shape(frames)[1] != lattice.n_sites:
         raise ValueError(f"frames must be (n_frames, {lattice.n_sites}), got shape {np.shape(frames)}")
     return animate_disk(coordinates, frames, lattice.bonds, ax, interval=interval, walls=True)

@@ -31,6 +31,13 @@ class Observables:
     sigma_qk: np.ndarray
     beta_c: np.ndarray | None = None
 
+    def __post_init__(self) -> None:
+        shape = np.shape(rules.readings("entropy", self.entropy))
+        for name in ("score_variance", "sigma_qk", "beta_c"):
+            value = getattr(self, name)
+            if value is not None and np.shape(rules.readings(name, value)) != shape:
+                raise ValueError(f"{name} must have the shape of entropy, {shape}, got {np.shape(value)}")
+
 
 @rules.checked(thermostat=rules.kind(Thermostat, "Thermostat()"), step=rules.not_negative)
 def kappa(thermostat: Thermostat, step: float) -> float:
