@@ -110,7 +110,7 @@ def binder_crossing(table: xr.Dataset, crossings: xr.Dataset | None = None, ax: 
     found = crossings.dropna("pair", subset=["beta_cross"])
     beta, error = found["beta_cross"].values, found["beta_cross_error"].values
     ax.axvspan(beta[-1] - error[-1], beta[-1] + error[-1], color=CROSSING, alpha=0.25, linewidth=0, zorder=0)
-    ax.axvline(beta[-1], color=CROSSING, linewidth=0.8, zorder=0)
+    ax.axvline(beta[-1], color=CROSSING, linewidth=0.8, zorder=0, label="largest pair")
     style: dict[str, Any] = {"fmt": "D", "markersize": 5, "markerfacecolor": "white", "color": CROSSING, "zorder": 5}
     ax.errorbar(beta, found["value"], found["value_error"], error, label="crossings", **style)
     ax.legend(frameon=False, fontsize="small")

@@ -207,3 +207,10 @@ def test_importing_analysis_needs_no_matplotlib_and_nothing_imports_the_wrong_wa
         for path in (ROOT / package).rglob("*.py"):
             for name in banned:
                 assert not re.search(rf"^\s*(from|import) {name}\b", path.read_text(), re.MULTILINE), path
+
+
+def test_a_word_too_much_is_refused_by_its_command(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["sample", "square"])
+    assert stop.value.code == 2
+    assert "ceas sample: unrecognized arguments: square; see ceas sample --help" in capsys.readouterr().err

@@ -172,7 +172,7 @@ def test_another_ledger_is_shown_and_other_files_are_refused(folder, tmp_path, n
     out, _ = folder
     with pytest.raises(ValueError, match="no ledger of claims, it lacks text"):
         report(tmp_path / "new", ledger=out / "corridor.nc")
-    with pytest.raises(ValueError, match="cannot read the ledger"):
+    with pytest.raises(ValueError, match="path must be the file of a ledger"):
         report(tmp_path / "new", ledger=tmp_path / "missing.nc")
     assert not list(tmp_path.iterdir())
     with pytest.raises(AssertionError, match="the work started"):

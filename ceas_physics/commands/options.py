@@ -52,7 +52,7 @@ def add_command(
         sub.add_argument("--out", type=Path, default=Path(out), help="where the result goes; folders are made")
     if json:
         sub.add_argument("--json", action="store_true", help="print JSON, for another program")
-    sub.set_defaults(command=run)
+    sub.set_defaults(command=run, refuse=sub.error)
     return sub
 
 
