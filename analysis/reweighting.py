@@ -57,6 +57,7 @@ def reweight(data: Data, betas: ArrayLike, log_states: float = np.log(2.0)) -> x
         beta = 0 lies in the valid range, else log_z and entropy are 0 at the simulated beta nearest to 0: their
         ``reference`` says which, ``beta_reference`` where. ``n_effective`` = (sum w)^2 / sum w^2 in independent
         samples and ``valid`` = n_effective >= 100; ``residual``, ``iterations`` and ``overlap`` of the equations.
+        Ratios such as U4 and xi are NaN where their denominator is 0.
 
     Raises
     ------

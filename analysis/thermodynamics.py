@@ -173,7 +173,8 @@ def summarize(data: Data) -> xr.Dataset:
         susceptibility_connected, binder, binder_slope, xi, xi_over_L; staggered_magnetization_abs,
         susceptibility_staggered, binder_staggered; chi_sg, binder_q, xi_q, xi_q_over_L, link_overlap: as far as the
         data has what they need.
-        Sizes with grids of their own are laid on the union of all beta, NaN where a size has no data. ``n_blocks``
+        Sizes with grids of their own are laid on the union of all beta, NaN where a size has no data; ratios such as U4
+        and xi are NaN where their denominator is 0. ``n_blocks``
         goes with the errors: see `confidence_interval`.
 
     Raises

@@ -90,7 +90,7 @@ def add_tables(calls: Table) -> None:
         data=run,
         betas=[0.41, 0.42],
         log_states=np.log(2),
-        undefined="free_energy free_energy_error",
+        undefined=" ".join(["free_energy free_energy_error", *undefined]),
     )
     calls.add("analysis.peaks", analysis.peaks, data=family(), quantity="susceptibility_connected")
     calls.add("analysis.fisher_zeros", analysis.fisher_zeros, data=run, count=1)
